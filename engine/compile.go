@@ -1,0 +1,275 @@
+// Package engine runs models. Four lifetimes keep it fast and safe to share:
+// Compile turns a model into a Program (kernels, packed weights, no shapes), a
+// Program makes a Plan for given input shapes (arena offsets), a Runner owns the
+// memory of one execution, and Invoke touches nothing else and allocates nothing
+// for static shapes. Programs and plans are immutable; use one Runner a
+// goroutine.
+package engine
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/litequant/litequant/graph"
+	"github.com/litequant/litequant/internal/exec/fast"
+	"github.com/litequant/litequant/op"
+	"github.com/litequant/litequant/op/all"
+	"github.com/litequant/litequant/tensor"
+)
+
+// Kind selects an engine.
+type Kind uint8
+
+const (
+	// Fast uses optimised kernels where there are any. Integer results equal the
+	// reference engine's; float results differ in the last bits.
+	Fast Kind = iota
+	// Reference runs the plain kernels of package op, whose results are the same
+	// bits on every operating system and CPU.
+	Reference
+)
+
+// Options tune a Program. The zero value is right for most.
+type Options struct {
+	Kind Kind
+	// Threads bounds the threads of one invocation; 0 is GOMAXPROCS. It never
+	// changes a result.
+	Threads int
+	Limits  Limits
+	// Observe, if not nil, is called after each node with the tensors it
+	// computed, which are valid during the call only.
+	Observe func(Event)
+}
+
+// Limits bound what an untrusted model may use.
+type Limits struct {
+	// Bytes bounds a runner's arena; 0 is 4 GiB.
+	Bytes int
+}
+
+const defaultBytes = 4 << 30
+
+func (l Limits) bytes() int {
+	if l.Bytes > 0 {
+		return l.Bytes
+	}
+	return defaultBytes
+}
+
+// Program is a compiled model: immutable, shared by any number of goroutines.
+type Program struct {
+	model *graph.Model
+	opts  Options
+	subs  []*subProgram
+}
+
+// subProgram is a compiled subgraph.
+type subProgram struct {
+	graph *graph.Subgraph
+	facts []op.Fact // of every value, as far as known without input shapes
+	steps []step
+}
+
+// step is a node with its kernel.
+type step struct {
+	node   int
+	def    *op.Def
+	kernel op.Kernel
+}
+
+// Compile prepares a model that uses TFLite's operators.
+func Compile(m *graph.Model, o Options) (*Program, error) { return CompileWith(all.Set(), m, o) }
+
+// CompileWith prepares a model that uses the operators of the given set only. All
+// unsupported operators are reported at once.
+func CompileWith(ops op.Set, m *graph.Model, o Options) (*Program, error) {
+	if err := m.Validate(); err != nil {
+		return nil, err
+	}
+	p := &Program{model: m, opts: o}
+	env := fast.Env{Threads: o.Threads}
+	for i := range m.Subgraphs {
+		s, err := compileSubgraph(ops, m, i, o, &env)
+		if err != nil {
+			return nil, err
+		}
+		p.subs = append(p.subs, s)
+	}
+	return p, nil
+}
+
+// Model returns the model the program was compiled from.
+func (p *Program) Model() *graph.Model { return p.model }
+
+func compileSubgraph(ops op.Set, m *graph.Model, index int, o Options, env *fast.Env) (*subProgram, error) {
+	g := m.Subgraphs[index]
+	s := &subProgram{graph: g, facts: make([]op.Fact, len(g.Values))}
+	var errs []error
+	for i := range g.Values {
+		f, err := declaredFact(&g.Values[i])
+		if err != nil {
+			errs = append(errs, &graph.Error{Subgraph: fmt.Sprint(index), Value: fmt.Sprintf("%d %q", i, g.Values[i].Name), Err: err})
+		}
+		s.facts[i] = f
+	}
+	for i := range g.Nodes {
+		if err := s.compileNode(ops, i, o, env); err != nil {
+			errs = append(errs, nodeError(g, index, i, err))
+		}
+	}
+	return s, errors.Join(errs...)
+}
+
+// declaredFact is what a value's declaration says. Results of nodes keep their
+// type and quantization only: shapes are derived.
+func declaredFact(v *graph.Value) (op.Fact, error) {
+	f := op.Declared(v)
+	if !v.IsConst() {
+		return f, nil
+	}
+	if v.DType.Bits() != 0 {
+		if n, err := v.Shape.Bytes(v.DType); err != nil {
+			return f, err
+		} else if n != len(v.Const) {
+			return f, fmt.Errorf("constant of type %v and shape %v takes %d bytes, has %d: %w", v.DType, v.Shape, n, len(v.Const), tensor.ErrMalformed)
+		}
+	}
+	if !tensor.IsAligned(f.Const, 16) {
+		f.Const = append(tensor.Aligned(len(v.Const))[:0], v.Const...)
+	}
+	return f, nil
+}
+
+func (s *subProgram) compileNode(ops op.Set, i int, o Options, env *fast.Env) error {
+	n := &s.graph.Nodes[i]
+	d, err := ops.Lookup(n)
+	if err != nil {
+		return err
+	}
+	c := s.call(n, s.facts)
+	if err := d.Check(c); err != nil {
+		return err
+	}
+	later := false
+	if err := d.Facts(c); errors.Is(err, op.ErrLater) {
+		later = true
+	} else if err != nil {
+		return err
+	}
+	for k, v := range n.Outputs {
+		if v != graph.None {
+			s.facts[v] = c.Out[k]
+			s.facts[v].Unknown = s.facts[v].Unknown || later
+		}
+	}
+	if !later && d.Effect == op.Pure && constant(c) {
+		return s.fold(d, c)
+	}
+	k, err := makeKernel(d, c, o.Kind, env)
+	if err != nil {
+		return err
+	}
+	s.steps = append(s.steps, step{i, d, k})
+	return nil
+}
+
+func makeKernel(d *op.Def, c *op.Call, kind Kind, env *fast.Env) (op.Kernel, error) {
+	if mk := fast.Kernels[d.Code]; kind == Fast && mk != nil {
+		if k, ok, err := mk(env, c); ok || err != nil {
+			return k, err
+		}
+	}
+	return d.Ref(c)
+}
+
+// call gathers a node's facts.
+func (s *subProgram) call(n *graph.Node, facts []op.Fact) *op.Call {
+	c := &op.Call{Node: n, In: make([]op.Fact, len(n.Inputs)), Out: make([]op.Fact, len(n.Outputs))}
+	for k, v := range n.Inputs {
+		if v != graph.None {
+			c.In[k] = facts[v]
+		}
+	}
+	for k, v := range n.Outputs {
+		if v != graph.None {
+			c.Out[k] = facts[v]
+		}
+	}
+	return c
+}
+
+func constant(c *op.Call) bool {
+	for i := range c.In {
+		if c.In[i].Present && c.In[i].Const == nil {
+			return false
+		}
+	}
+	for i := range c.Out {
+		if c.Out[i].Unknown || !c.Out[i].Shape.Known() {
+			return false
+		}
+	}
+	return true
+}
+
+// fold evaluates a node over constants once, with the reference kernel: there is
+// no second evaluator.
+func (s *subProgram) fold(d *op.Def, c *op.Call) error {
+	outs, err := Evaluate(d, c)
+	if err != nil {
+		return err
+	}
+	for k, v := range c.Node.Outputs {
+		if v != graph.None {
+			s.facts[v].Const = outs[k].Bytes()
+		}
+	}
+	return nil
+}
+
+// Evaluate runs an operator's reference kernel over known operands. The call's
+// results must have known shapes.
+func Evaluate(d *op.Def, c *op.Call) ([]tensor.Tensor, error) {
+	k, err := d.Ref(c)
+	if err != nil {
+		return nil, err
+	}
+	r := op.Run{In: make([]tensor.Tensor, len(c.In)), Out: make([]tensor.Tensor, len(c.Out))}
+	for i := range c.In {
+		if c.In[i].Present {
+			r.In[i] = c.In[i].Tensor()
+		}
+	}
+	for i := range c.Out {
+		t, err := tensor.Zeros(c.Out[i].DType, c.Out[i].Shape)
+		if err != nil {
+			return nil, err
+		}
+		r.Out[i] = t.WithQuant(c.Out[i].Quant)
+	}
+	if k.Temp != nil {
+		n, err := k.Temp(shapesOf(r.In), shapesOf(r.Out))
+		if err != nil {
+			return nil, err
+		}
+		r.Temp = tensor.Aligned(n)
+	}
+	return r.Out, k.Run(&r)
+}
+
+func shapesOf(ts []tensor.Tensor) []tensor.Shape {
+	s := make([]tensor.Shape, len(ts))
+	for i := range ts {
+		s[i] = ts[i].Shape()
+	}
+	return s
+}
+
+func nodeError(g *graph.Subgraph, sub, node int, err error) error {
+	n := &g.Nodes[node]
+	e := &graph.Error{Node: fmt.Sprintf("%d %s", node, op.NameOf(n)), Origins: n.Origins, Err: err}
+	if sub > 0 {
+		e.Subgraph = fmt.Sprintf("%d %q", sub, g.Name)
+	}
+	return e
+}

@@ -1,0 +1,281 @@
+package engine
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/litequant/litequant/graph"
+	"github.com/litequant/litequant/op"
+	"github.com/litequant/litequant/tensor"
+)
+
+// plan is a subgraph laid out in memory for given input shapes. It is immutable.
+type plan struct {
+	facts []op.Fact // of every value, shapes known unless dynamic
+	// offset of each value in the arena, -1 for constants and for values that
+	// live elsewhere (variables, results whose shape depends on data).
+	offset []int
+	size   []int
+	// temp is the scratch of each step; all share one region at tempAt.
+	temp   []int
+	tempAt int
+	arena  int
+	// static is the number of leading steps whose shapes are all known; the
+	// others are shaped as they run.
+	static int
+}
+
+// reshape derives every shape from the inputs' and lays the values out.
+func (s *subProgram) reshape(inputs []tensor.Shape, limit int) (*plan, error) {
+	p := &plan{facts: slices.Clone(s.facts), temp: make([]int, len(s.steps))}
+	for i, v := range s.graph.Inputs {
+		p.facts[v].Shape, p.facts[v].Unknown = inputs[i], false
+	}
+	tempMax := 0
+	for p.static = 0; p.static < len(s.steps); p.static++ {
+		st := &s.steps[p.static]
+		ok, err := s.shapeStep(st, p.facts)
+		if err != nil {
+			return nil, nodeError(s.graph, 0, st.node, err)
+		}
+		if !ok {
+			break
+		}
+		n, err := s.tempOf(st, p.facts)
+		if err != nil {
+			return nil, nodeError(s.graph, 0, st.node, err)
+		}
+		p.temp[p.static] = n
+		tempMax = max(tempMax, n)
+	}
+	if err := p.layOut(s, tempMax, limit); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// shapeStep completes the facts about a step's results; false means that they
+// depend on data not known yet. Small integer results over known operands are
+// evaluated, so that shape arithmetic stays static.
+func (s *subProgram) shapeStep(st *step, facts []op.Fact) (bool, error) {
+	n := &s.graph.Nodes[st.node]
+	c := s.call(n, facts)
+	for k := range c.Out {
+		c.Out[k].Unknown, c.Out[k].Const = false, nil
+	}
+	if err := st.def.Facts(c); errors.Is(err, op.ErrLater) {
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	for k, v := range n.Outputs {
+		if v == graph.None {
+			continue
+		}
+		if c.Out[k].Unknown || !c.Out[k].Shape.Known() {
+			return false, nil
+		}
+		facts[v] = c.Out[k]
+	}
+	if st.def.Effect == op.Pure && shapeLike(c) && constant(c) {
+		outs, err := Evaluate(st.def, c)
+		if err != nil {
+			return false, err
+		}
+		for k, v := range n.Outputs {
+			facts[v].Const = outs[k].Bytes()
+		}
+	}
+	return true, nil
+}
+
+// shapeLike reports whether a node computes what shape operands are made of:
+// integers, and few.
+func shapeLike(c *op.Call) bool {
+	const few = 64
+	for i := range c.Out {
+		n, err := c.Out[i].Shape.Elems()
+		if err != nil || n > few || !op.Index.Has(c.Out[i].DType) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *subProgram) tempOf(st *step, facts []op.Fact) (int, error) {
+	if st.kernel.Temp == nil {
+		return 0, nil
+	}
+	n := &s.graph.Nodes[st.node]
+	return st.kernel.Temp(factShapes(n.Inputs, facts), factShapes(n.Outputs, facts))
+}
+
+func factShapes(ids []graph.ValueID, facts []op.Fact) []tensor.Shape {
+	r := make([]tensor.Shape, len(ids))
+	for i, v := range ids {
+		if v != graph.None {
+			r[i] = facts[v].Shape
+		}
+	}
+	return r
+}
+
+// block is a piece of the arena with the steps during which it is alive.
+type block struct {
+	value       graph.ValueID
+	size        int
+	first, last int
+	at          int
+}
+
+const arenaAlign = 64
+
+func roundUp(n int) int { return (n + arenaAlign - 1) &^ (arenaAlign - 1) }
+
+// layOut places values by size, the largest first, each into the smallest gap
+// between the blocks that live at the same time: TFLite's greedy arena planner.
+func (p *plan) layOut(s *subProgram, temp, limit int) error {
+	p.offset, p.size = make([]int, len(p.facts)), make([]int, len(p.facts))
+	for i := range p.offset {
+		p.offset[i] = -1
+	}
+	blocks, root, err := p.liveBlocks(s)
+	if err != nil {
+		return err
+	}
+	slices.SortStableFunc(blocks, func(a, b *block) int {
+		return cmp.Or(cmp.Compare(b.size, a.size), cmp.Compare(a.first, b.first))
+	})
+	var placed []*block
+	for _, b := range blocks {
+		b.at = gap(placed, b)
+		i, _ := slices.BinarySearchFunc(placed, b.at, func(x *block, at int) int { return cmp.Compare(x.at, at) })
+		placed = slices.Insert(placed, i, b)
+		p.offset[b.value] = b.at
+		p.arena = max(p.arena, b.at+b.size)
+		if p.arena > limit {
+			return fmt.Errorf("the model needs more than %d bytes of memory: %w", limit, tensor.ErrLimit)
+		}
+	}
+	for v, r := range root {
+		if r != graph.None {
+			p.offset[v] = p.offset[r]
+		}
+	}
+	p.tempAt = roundUp(p.arena)
+	p.arena = p.tempAt + roundUp(temp)
+	if p.arena > limit {
+		return fmt.Errorf("the model needs %d bytes of memory, %d are allowed: %w", p.arena, limit, tensor.ErrLimit)
+	}
+	return nil
+}
+
+// liveBlocks finds the values that need arena memory and their lifetimes. root
+// maps a view (RESHAPE's result) to the value whose memory it shares.
+func (p *plan) liveBlocks(s *subProgram) (blocks []*block, root []graph.ValueID, err error) {
+	g := s.graph
+	byValue := make([]*block, len(p.facts))
+	root = make([]graph.ValueID, len(p.facts))
+	for i := range root {
+		root[i] = graph.None
+	}
+	end := len(s.steps)
+	add := func(v graph.ValueID, first int) error {
+		n, err := p.facts[v].Shape.Bytes(p.facts[v].DType)
+		if err != nil {
+			return err
+		}
+		p.size[v] = n
+		byValue[v] = &block{value: v, size: roundUp(n), first: first, last: first}
+		blocks = append(blocks, byValue[v])
+		return nil
+	}
+	touch := func(v graph.ValueID, at int) {
+		if root[v] != graph.None {
+			v = root[v]
+		}
+		if b := byValue[v]; b != nil {
+			b.last = max(b.last, at)
+		}
+	}
+	for _, v := range g.Inputs {
+		if byValue[v] == nil && p.facts[v].DType.Bits() != 0 {
+			if err := add(v, 0); err != nil {
+				return nil, nil, err
+			}
+			touch(v, end)
+		}
+	}
+	for i := range s.steps {
+		n := &g.Nodes[s.steps[i].node]
+		for _, v := range n.Inputs {
+			if v != graph.None {
+				touch(v, i)
+			}
+		}
+		if i >= p.static {
+			continue
+		}
+		for k, v := range n.Outputs {
+			if v == graph.None || p.facts[v].DType.Bits() == 0 {
+				continue
+			}
+			if src := s.viewOf(&s.steps[i], k); src != graph.None && byValue[rootOf(root, src)] != nil && sameBytes(&p.facts[v], &p.facts[src]) {
+				root[v] = rootOf(root, src)
+				p.size[v] = p.size[src]
+				touch(v, i)
+				continue
+			}
+			if err := add(v, i); err != nil {
+				return nil, nil, nodeError(g, 0, s.steps[i].node, err)
+			}
+		}
+	}
+	for _, v := range g.Outputs {
+		touch(v, end)
+	}
+	return blocks, root, nil
+}
+
+func rootOf(root []graph.ValueID, v graph.ValueID) graph.ValueID {
+	if root[v] != graph.None {
+		return root[v]
+	}
+	return v
+}
+
+// viewOf returns the operand whose memory the step's first result may share
+// unchanged.
+func (s *subProgram) viewOf(st *step, result int) graph.ValueID {
+	if !st.def.View || result != 0 {
+		return graph.None
+	}
+	return s.graph.Nodes[st.node].Inputs[st.def.Alias[0]]
+}
+
+func sameBytes(a, b *op.Fact) bool {
+	m, err1 := a.Shape.Bytes(a.DType)
+	n, err2 := b.Shape.Bytes(b.DType)
+	return err1 == nil && err2 == nil && m == n
+}
+
+// gap finds the smallest hole between the placed blocks that are alive together
+// with b, or the end.
+func gap(placed []*block, b *block) int {
+	best, bestSize, at := -1, 0, 0
+	for _, o := range placed {
+		if o.last < b.first || b.last < o.first {
+			continue
+		}
+		if hole := o.at - at; hole >= b.size && (best < 0 || hole < bestSize) {
+			best, bestSize = at, hole
+		}
+		at = max(at, o.at+o.size)
+	}
+	if best >= 0 {
+		return best
+	}
+	return at
+}

@@ -1,0 +1,340 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/litequant/litequant/graph"
+	"github.com/litequant/litequant/op"
+	"github.com/litequant/litequant/tensor"
+)
+
+// Event is one executed node.
+type Event struct {
+	Index int // of the node in its subgraph
+	Node  *graph.Node
+	// Values and Tensors are the results, valid during the call only.
+	Values   []graph.ValueID
+	Tensors  []tensor.Tensor
+	Duration time.Duration
+}
+
+// Runner executes a program. It owns the arena and the variables and belongs to
+// one goroutine at a time.
+type Runner struct {
+	prog     *Program
+	sub      *subProgram
+	inNames  []string
+	outNames []string
+	inIDs    []graph.ValueID
+	outIDs   []graph.ValueID
+	shapes   []tensor.Shape // of the subgraph's inputs
+	plan     *plan
+	arena    []byte
+	tensors  []tensor.Tensor // of every value
+	runs     []op.Run
+	done     <-chan struct{}
+}
+
+// NewRunner makes a runner for a signature. "" stands for the only signature, or
+// for the main subgraph of a model that has none or several.
+func (p *Program) NewRunner(signature string) (*Runner, error) {
+	r := &Runner{prog: p, sub: p.subs[0]}
+	sig, ok := p.model.Signature(signature)
+	switch {
+	case ok:
+		r.sub = p.subs[sig.Subgraph]
+		for _, v := range sig.Inputs {
+			r.inNames, r.inIDs = append(r.inNames, v.Name), append(r.inIDs, v.Value)
+		}
+		for _, v := range sig.Outputs {
+			r.outNames, r.outIDs = append(r.outNames, v.Name), append(r.outIDs, v.Value)
+		}
+	case signature != "":
+		return nil, fmt.Errorf("no signature %q, the model has %v: %w", signature, signatureKeys(p.model), tensor.ErrMalformed)
+	default:
+		g := r.sub.graph
+		r.inIDs, r.outIDs = g.Inputs, g.Outputs
+		r.inNames, r.outNames = valueNames(g, g.Inputs), valueNames(g, g.Outputs)
+	}
+	for _, v := range r.sub.graph.Inputs {
+		r.shapes = append(r.shapes, r.sub.graph.Values[v].Shape)
+	}
+	if err := r.replan(); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func signatureKeys(m *graph.Model) []string {
+	keys := make([]string, len(m.Signatures))
+	for i := range m.Signatures {
+		keys[i] = m.Signatures[i].Key
+	}
+	return keys
+}
+
+func valueNames(g *graph.Subgraph, ids []graph.ValueID) []string {
+	names := make([]string, len(ids))
+	for i, v := range ids {
+		names[i] = g.Values[v].Name
+	}
+	return names
+}
+
+// InputNames lists the inputs in order: a signature's names or tensor names.
+func (r *Runner) InputNames() []string { return r.inNames }
+
+// OutputNames lists the outputs in order.
+func (r *Runner) OutputNames() []string { return r.outNames }
+
+// Input returns the memory of an input, to be written before Invoke. The name is
+// a signature's, a tensor's, or a position ("0"). The zero Tensor means that
+// there is none of that name. A view is good until the next Resize.
+func (r *Runner) Input(name string) tensor.Tensor {
+	if v := r.find(name, r.inNames, r.inIDs); v != graph.None {
+		return r.tensors[v]
+	}
+	return tensor.Tensor{}
+}
+
+// Output returns an output's memory, valid until the next Invoke or Resize.
+func (r *Runner) Output(name string) tensor.Tensor {
+	if v := r.find(name, r.outNames, r.outIDs); v != graph.None {
+		return r.tensors[v]
+	}
+	return tensor.Tensor{}
+}
+
+// InputAt and OutputAt return the i-th input's and output's memory.
+func (r *Runner) InputAt(i int) tensor.Tensor { return r.tensors[r.inIDs[i]] }
+
+// OutputAt returns the i-th output's memory.
+func (r *Runner) OutputAt(i int) tensor.Tensor { return r.tensors[r.outIDs[i]] }
+
+// Value returns the memory of any value of the subgraph: a variable's, a
+// constant's, or after Invoke a result's as long as nothing later reuses its
+// place.
+func (r *Runner) Value(v graph.ValueID) tensor.Tensor { return r.tensors[v] }
+
+func (r *Runner) find(name string, names []string, ids []graph.ValueID) graph.ValueID {
+	if i := slices.Index(names, name); i >= 0 {
+		return ids[i]
+	}
+	for _, v := range ids {
+		if r.sub.graph.Values[v].Name == name {
+			return v
+		}
+	}
+	if i, err := strconv.Atoi(name); err == nil && i >= 0 && i < len(ids) {
+		return ids[i]
+	}
+	return graph.None
+}
+
+// Resize gives an input another shape; dimensions the model declares as fixed may
+// change too, as TFLite's non-strict resize allows. The other inputs keep their
+// shapes, their contents are lost, and variables are reset.
+func (r *Runner) Resize(name string, s tensor.Shape) error {
+	v := r.find(name, r.inNames, r.inIDs)
+	if v == graph.None {
+		return fmt.Errorf("no input %q, the model has %q: %w", name, r.inNames, tensor.ErrShape)
+	}
+	if !s.Known() {
+		return fmt.Errorf("input %q: shape %v is not fully known: %w", name, s, tensor.ErrShape)
+	}
+	i := slices.Index(r.sub.graph.Inputs, v)
+	old := r.shapes[i]
+	if old.Equal(s) {
+		return nil
+	}
+	r.shapes[i] = s.Clone()
+	if err := r.replan(); err != nil {
+		r.shapes[i] = old
+		return err
+	}
+	return nil
+}
+
+// replan lays out the arena for the current input shapes and wires every node to
+// its memory.
+func (r *Runner) replan() error {
+	p, err := r.sub.reshape(r.shapes, r.prog.opts.Limits.bytes())
+	if err != nil {
+		return err
+	}
+	arena := tensor.Aligned(p.arena)
+	tensors := make([]tensor.Tensor, len(p.facts))
+	for i := range tensors {
+		if tensors[i], err = r.place(p, arena, graph.ValueID(i)); err != nil {
+			return err
+		}
+	}
+	r.plan, r.arena, r.tensors = p, arena, tensors
+	r.runs = make([]op.Run, len(r.sub.steps))
+	for i := range r.sub.steps {
+		n := &r.sub.graph.Nodes[r.sub.steps[i].node]
+		r.runs[i] = op.Run{
+			In: r.gather(n.Inputs), Out: r.gather(n.Outputs),
+			Temp:    arena[p.tempAt : p.tempAt+p.temp[i] : p.tempAt+p.temp[i]],
+			Stopped: r.stopped,
+		}
+	}
+	return nil
+}
+
+func (r *Runner) place(p *plan, arena []byte, v graph.ValueID) (tensor.Tensor, error) {
+	f := &p.facts[v]
+	switch {
+	case p.offset[v] >= 0:
+		at := p.offset[v]
+		return tensor.Raw(f.DType, f.Shape, f.Quant, arena[at:at+p.size[v]:at+p.size[v]]), nil
+	case f.Const != nil:
+		return f.Tensor(), nil
+	case f.Variable:
+		return newVariable(f)
+	}
+	return tensor.Raw(f.DType, f.Shape, f.Quant, nil), nil
+}
+
+// newVariable allocates a variable at its initial value: zero, which for a
+// quantized type is the zero point.
+func newVariable(f *op.Fact) (tensor.Tensor, error) {
+	t, err := tensor.Zeros(f.DType, f.Shape)
+	if err != nil {
+		return t, err
+	}
+	t = t.WithQuant(f.Quant)
+	resetVariable(t)
+	return t, nil
+}
+
+func resetVariable(t tensor.Tensor) {
+	zero := byte(0)
+	if t.DType() == tensor.Int8 || t.DType() == tensor.UInt8 {
+		zero = byte(t.Quant().Zero())
+	}
+	b := t.Bytes()
+	for i := range b {
+		b[i] = zero
+	}
+}
+
+func (r *Runner) gather(ids []graph.ValueID) []tensor.Tensor {
+	ts := make([]tensor.Tensor, len(ids))
+	for i, v := range ids {
+		if v != graph.None {
+			ts[i] = r.tensors[v]
+		}
+	}
+	return ts
+}
+
+// Reset puts the variables back to their initial values.
+func (r *Runner) Reset() {
+	for i := range r.plan.facts {
+		if r.plan.facts[i].Variable {
+			resetVariable(r.tensors[i])
+		}
+	}
+}
+
+func (r *Runner) stopped() bool {
+	select {
+	case <-r.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// Invoke runs the subgraph once over the inputs' current contents. It stops
+// between nodes and inside long ones when ctx is done, and then returns the
+// context's error.
+func (r *Runner) Invoke(ctx context.Context) error {
+	r.done = ctx.Done()
+	for i := range r.sub.steps {
+		if r.done != nil && r.stopped() {
+			return ctx.Err()
+		}
+		if err := r.step(i); err != nil {
+			if err == op.ErrStopped {
+				return ctx.Err()
+			}
+			return nodeError(r.sub.graph, 0, r.sub.steps[i].node, err)
+		}
+	}
+	return nil
+}
+
+func (r *Runner) step(i int) error {
+	st := &r.sub.steps[i]
+	if i >= r.plan.static {
+		if err := r.shapeLate(i); err != nil {
+			return err
+		}
+	}
+	observe := r.prog.opts.Observe
+	if observe == nil {
+		return st.kernel.Run(&r.runs[i])
+	}
+	start := time.Now()
+	if err := st.kernel.Run(&r.runs[i]); err != nil {
+		return err
+	}
+	n := &r.sub.graph.Nodes[st.node]
+	observe(Event{st.node, n, n.Outputs, r.runs[i].Out, time.Since(start)})
+	return nil
+}
+
+// shapeLate shapes and allocates the results of a step whose operands had to be
+// computed first.
+func (r *Runner) shapeLate(i int) error {
+	st := &r.sub.steps[i]
+	n := &r.sub.graph.Nodes[st.node]
+	c := &op.Call{Node: n, In: make([]op.Fact, len(n.Inputs)), Out: make([]op.Fact, len(n.Outputs))}
+	for k, v := range n.Inputs {
+		if v != graph.None {
+			t := r.tensors[v]
+			c.In[k] = op.Fact{Present: true, DType: t.DType(), Shape: t.Shape(), Quant: t.Quant(), Const: t.Bytes(), Variable: r.plan.facts[v].Variable}
+		}
+	}
+	for k, v := range n.Outputs {
+		if v != graph.None {
+			f := r.sub.facts[v]
+			c.Out[k] = op.Fact{Present: true, DType: f.DType, Shape: f.Shape, Quant: f.Quant}
+		}
+	}
+	if err := st.def.Facts(c); err != nil {
+		return err
+	}
+	for k, v := range n.Outputs {
+		if v == graph.None {
+			continue
+		}
+		if size, err := c.Out[k].Shape.Bytes(c.Out[k].DType); err == nil && size > r.prog.opts.Limits.bytes() {
+			return fmt.Errorf("result of %d bytes: %w", size, tensor.ErrLimit)
+		}
+		t, err := tensor.Zeros(c.Out[k].DType, c.Out[k].Shape)
+		if err != nil {
+			return err
+		}
+		r.tensors[v] = t.WithQuant(c.Out[k].Quant)
+	}
+	run := &r.runs[i]
+	run.In, run.Out = r.gather(n.Inputs), r.gather(n.Outputs)
+	if st.kernel.Temp != nil {
+		size, err := st.kernel.Temp(shapesOf(run.In), shapesOf(run.Out))
+		if err != nil {
+			return err
+		}
+		run.Temp = tensor.Aligned(size)
+	}
+	return nil
+}
+
+// ArenaBytes is the memory one runner holds for values and scratch.
+func (r *Runner) ArenaBytes() int { return len(r.arena) }

@@ -1,0 +1,144 @@
+package graph
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/litequant/litequant/tensor"
+)
+
+// Error is a failure with its place. Empty fields are unknown.
+type Error struct {
+	File     string
+	Subgraph string
+	Node     string // "3 CONV_2D"
+	Value    string
+	Origins  []string
+	Err      error
+}
+
+func (e *Error) Error() string {
+	s := ""
+	for _, p := range []struct{ label, text string }{{"", e.File}, {"subgraph ", e.Subgraph}, {"node ", e.Node}, {"tensor ", e.Value}} {
+		if p.text != "" {
+			s += p.label + p.text + ": "
+		}
+	}
+	return s + e.Err.Error()
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Validate checks the model's grammar: every index is in range, every value has
+// one producer at most and is produced before it is read, constants and inputs
+// are not written. Nodes' meaning is checked by package op. All problems are
+// returned, joined.
+func (m *Model) Validate() error {
+	if len(m.Subgraphs) == 0 {
+		return fmt.Errorf("model without subgraphs: %w", tensor.ErrMalformed)
+	}
+	var errs []error
+	for i, s := range m.Subgraphs {
+		for _, err := range s.validate() {
+			errs = append(errs, &Error{Subgraph: fmt.Sprintf("%d %q", i, s.Name), Err: err})
+		}
+	}
+	for _, g := range m.Signatures {
+		if err := m.validateSignature(&g); err != nil {
+			errs = append(errs, fmt.Errorf("signature %q: %w", g.Key, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (m *Model) validateSignature(g *Signature) error {
+	if g.Subgraph < 0 || g.Subgraph >= len(m.Subgraphs) {
+		return fmt.Errorf("subgraph %d does not exist: %w", g.Subgraph, tensor.ErrMalformed)
+	}
+	s := m.Subgraphs[g.Subgraph]
+	for _, list := range [][]NamedValue{g.Inputs, g.Outputs} {
+		for _, v := range list {
+			if err := s.inRange(v.Value); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Subgraph) inRange(v ValueID) error {
+	if v < 0 || int(v) >= len(s.Values) {
+		return fmt.Errorf("tensor %d does not exist: %w", v, tensor.ErrMalformed)
+	}
+	return nil
+}
+
+func (s *Subgraph) validate() []error {
+	var errs []error
+	ready := make([]bool, len(s.Values))
+	for i := range s.Values {
+		v := &s.Values[i]
+		ready[i] = v.IsConst() || v.Variable
+		if !v.DType.Valid() {
+			errs = append(errs, fmt.Errorf("tensor %d %q: type %d: %w", i, v.Name, v.DType, tensor.ErrMalformed))
+		}
+		if v.Variable && v.IsConst() {
+			errs = append(errs, fmt.Errorf("tensor %d %q: a variable with constant data: %w", i, v.Name, tensor.ErrMalformed))
+		}
+	}
+	for _, v := range s.Inputs {
+		if err := s.inRange(v); err != nil {
+			errs = append(errs, fmt.Errorf("input: %w", err))
+			continue
+		}
+		ready[v] = true
+	}
+	for i := range s.Nodes {
+		if err := s.validateNode(&s.Nodes[i], ready); err != nil {
+			errs = append(errs, &Error{Node: fmt.Sprint(i), Origins: s.Nodes[i].Origins, Err: err})
+		}
+	}
+	for _, v := range s.Outputs {
+		if err := s.inRange(v); err != nil {
+			errs = append(errs, fmt.Errorf("output: %w", err))
+		} else if !ready[v] {
+			errs = append(errs, fmt.Errorf("output tensor %d %q is never computed: %w", v, s.Values[v].Name, tensor.ErrMalformed))
+		}
+	}
+	return errs
+}
+
+func (s *Subgraph) validateNode(n *Node, ready []bool) error {
+	for k, v := range n.Inputs {
+		if v == None {
+			continue
+		}
+		if err := s.inRange(v); err != nil {
+			return fmt.Errorf("operand %d: %w", k, err)
+		}
+		if !ready[v] {
+			return fmt.Errorf("operand %d, tensor %d %q, is read before it is computed: %w", k, v, s.Values[v].Name, tensor.ErrMalformed)
+		}
+	}
+	for _, v := range n.Intermediates {
+		if v == None {
+			continue
+		}
+		if err := s.inRange(v); err != nil {
+			return fmt.Errorf("intermediate: %w", err)
+		}
+	}
+	for k, v := range n.Outputs {
+		if v == None {
+			continue
+		}
+		if err := s.inRange(v); err != nil {
+			return fmt.Errorf("result %d: %w", k, err)
+		}
+		if ready[v] {
+			return fmt.Errorf("result %d, tensor %d %q, is an input, a constant or already computed: %w", k, v, s.Values[v].Name, tensor.ErrMalformed)
+		}
+		ready[v] = true
+	}
+	return nil
+}

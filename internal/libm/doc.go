@@ -1,0 +1,2 @@
+// Package libm holds the transcendental functions.
+package libm

@@ -1,0 +1,75 @@
+"""Writes golden.txt: correctly rounded values from mpmath (400 bits).
+
+One line a value: function, argument bits, [second argument bits,] result
+bits, all in hex; functions ending in f are float32. Run: python gen_golden.py
+"""
+import math, os, random, struct
+from mpmath import mp, mpf
+
+mp.prec = 400
+random.seed(7)
+
+def bits(v, single):
+    return "%08x" % struct.unpack("<I", struct.pack("<f", v))[0] if single else "%016x" % struct.unpack("<Q", struct.pack("<d", v))[0]
+
+def rounded(v, single):
+    """Rounds an mpf to float32 or float64, to nearest even, subnormals too."""
+    if v == 0:
+        return 0.0
+    p, emin, emax = (24, -149, 128) if single else (53, -1074, 1024)
+    e = max(int(mp.floor(mp.log(abs(v), 2))) - p + 1, emin)
+    if abs(v) >= mpf(2) ** (e + p):
+        e += 1
+    n = int(mp.nint(v * mpf(2) ** -e))  # nint rounds halves to even
+    if abs(n) * mpf(2) ** e >= mpf(2) ** emax:
+        return math.copysign(math.inf, n)
+    return math.ldexp(n, e)
+
+def f32(x):
+    return struct.unpack("<f", struct.pack("<f", x))[0]
+
+def spread(lo, hi, n):
+    """n values of either sign whose exponents spread over [lo, hi]."""
+    return [random.choice((-1, 1)) * random.uniform(1, 2) * 2.0 ** random.randint(lo, hi) for _ in range(n)]
+
+def uniform(lo, hi, n):
+    return [random.uniform(lo, hi) for _ in range(n)]
+
+def positive(xs):
+    return [abs(x) for x in xs]
+
+FUNCTIONS = {  # name: (function, arguments for float32, arguments for float64)
+    "exp": (mp.exp, uniform(-105, 89, 40) + spread(-30, 0, 20) + uniform(-2, 2, 20), uniform(-746, 710, 50) + spread(-60, 0, 20) + uniform(-2, 2, 30)),
+    "expm1": (mp.expm1, uniform(-20, 89, 30) + spread(-40, 1, 40), uniform(-40, 710, 30) + spread(-70, 1, 60)),
+    "log": (mp.log, positive(spread(-149, 126, 40)) + [1 + d for d in spread(-22, -2, 30)], positive(spread(-1073, 1022, 40)) + [1 + d for d in spread(-50, -2, 50)]),
+    "log1p": (mp.log1p, [abs(x) for x in spread(-60, 60, 40)] + uniform(-0.999, 1, 40), [abs(x) for x in spread(-80, 200, 40)] + uniform(-0.9999, 1, 60)),
+    "tanh": (mp.tanh, spread(-30, 3, 60), spread(-60, 5, 80)),
+    "sin": (mp.sin, spread(-30, 2, 30) + spread(3, 126, 40), spread(-60, 2, 40) + spread(3, 1022, 60)),
+    "cos": (mp.cos, spread(-30, 2, 30) + spread(3, 126, 40), spread(-60, 2, 40) + spread(3, 1022, 60)),
+    "erf": (mp.erf, spread(-40, 2, 80), spread(-70, 2, 80)),
+    "erfc": (mp.erfc, spread(-30, 1, 40) + uniform(0.4, 9, 40), spread(-60, 1, 40) + uniform(0.4, 26, 60)),
+    "cbrt": (lambda x: mp.sign(x) * mp.cbrt(abs(x)), spread(-149, 126, 60), spread(-1073, 1022, 80)),
+}
+
+def power(x, y):
+    return mpf(x) ** mpf(y)
+
+PAIRS = {
+    "pow": (power, [(abs(a), b) for a, b in zip(spread(-100, 100, 60), uniform(-1, 1, 60))] + [(random.uniform(0.5, 2), random.uniform(-90, 90)) for _ in range(40)] + [(-1.5, 3), (-3, -5), (2, 0.5)],
+                   [(abs(a), b) for a, b in zip(spread(-900, 900, 60), uniform(-1, 1, 60))] + [(random.uniform(0.5, 2), random.uniform(-900, 900)) for _ in range(60)] + [(-1.5, 3.0), (-3.0, -5.0), (1 + 2.0 ** -50, 2.0 ** 55)]),
+    "atan2": (lambda y, x: mp.atan2(mpf(y), mpf(x)), list(zip(spread(-30, 30, 50), spread(-30, 30, 50))) + list(zip(uniform(-1, 1, 30), uniform(-1, 1, 30))),
+                     list(zip(spread(-40, 40, 60), spread(-40, 40, 60))) + list(zip(uniform(-1, 1, 60), uniform(-1, 1, 60))) + list(zip(spread(-500, 500, 20), spread(-400, 400, 20)))),
+}
+
+here = os.path.dirname(os.path.abspath(__file__))
+with open(os.path.join(here, "golden.txt"), "w") as out:
+    for name, (f, singles, doubles) in FUNCTIONS.items():
+        for x in map(f32, singles):
+            out.write("%sf %s %s\n" % (name, bits(x, True), bits(rounded(f(mpf(x)), True), True)))
+        for x in doubles:
+            out.write("%s %s %s\n" % (name, bits(x, False), bits(rounded(f(mpf(x)), False), False)))
+    for name, (f, singles, doubles) in PAIRS.items():
+        for a, b in [(f32(a), f32(b)) for a, b in singles]:
+            out.write("%sf %s %s %s\n" % (name, bits(a, True), bits(b, True), bits(rounded(f(a, b), True), True)))
+        for a, b in doubles:
+            out.write("%s %s %s %s\n" % (name, bits(a, False), bits(b, False), bits(rounded(f(a, b), False), False)))

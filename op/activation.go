@@ -1,0 +1,119 @@
+package op
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/litequant/litequant/graph"
+	"github.com/litequant/litequant/internal/fixed"
+	"github.com/litequant/litequant/internal/schema/fb"
+	"github.com/litequant/litequant/tensor"
+)
+
+// NameOf returns the name of a node's operator: TFLite's, a custom operator's
+// code, or a number for codes the schema does not know.
+func NameOf(n *graph.Node) string {
+	if n.Op == graph.Custom {
+		return n.Custom
+	}
+	return CodeName(n.Op)
+}
+
+// CodeName returns TFLite's name for a builtin operator's code.
+func CodeName(c graph.OpCode) string { return fb.BuiltinOperator(c).String() }
+
+// activations is the table of fused activations that are clamps. The others
+// (TANH, SIGN_BIT) exist in the schema only: no kernel implements them.
+var activations = map[fb.ActivationFunctionType]struct{ lo, hi float32 }{
+	fb.ActivationFunctionTypeNONE:         {float32(math.Inf(-1)), float32(math.Inf(1))},
+	fb.ActivationFunctionTypeRELU:         {0, float32(math.Inf(1))},
+	fb.ActivationFunctionTypeRELU_N1_TO_1: {-1, 1},
+	fb.ActivationFunctionTypeRELU6:        {0, 6},
+}
+
+// FloatRange returns the interval a fused activation clamps to. TFLite's kernels
+// use the largest finite floats as bounds of NONE and RELU.
+func FloatRange(a fb.ActivationFunctionType) (lo, hi float32, err error) {
+	r, ok := activations[a]
+	if !ok {
+		return 0, 0, fmt.Errorf("fused activation %v: %w", a, tensor.ErrUnsupported)
+	}
+	return max(r.lo, -math.MaxFloat32), min(r.hi, math.MaxFloat32), nil
+}
+
+// QuantRange returns the interval a fused activation clamps to in the quantized
+// domain of f (CalculateActivationRangeQuantized).
+func QuantRange(a fb.ActivationFunctionType, f *Fact) (lo, hi int32, err error) {
+	r, ok := activations[a]
+	if !ok {
+		return 0, 0, fmt.Errorf("fused activation %v: %w", a, tensor.ErrUnsupported)
+	}
+	qmin, qmax, ok := f.DType.IntRange()
+	if !ok {
+		return 0, 0, fmt.Errorf("fused activation on %v: %w", f.DType, tensor.ErrUnsupported)
+	}
+	lo, hi, ok = fixed.CalculateActivationRangeQuantized(r.lo, r.hi, f.Quant.Scale(), int32(f.Quant.Zero()), qmin, qmax)
+	if !ok {
+		return 0, 0, fmt.Errorf("activation range under scale %v: %w", f.Quant.Scale(), tensor.ErrMalformed)
+	}
+	return lo, hi, nil
+}
+
+// Clamp is ActivationFunctionWithMinMax, std::min(std::max(x, lo), hi); NaN passes
+// through, as in C++.
+func Clamp(x, lo, hi float32) float32 {
+	if x < lo {
+		x = lo
+	}
+	if hi < x {
+		x = hi
+	}
+	return x
+}
+
+// Quantized fails unless a fact carries usable per-tensor parameters.
+func (f *Fact) Quantized() error {
+	if len(f.Quant.Scales) != 1 || len(f.Quant.ZeroPoints) != 1 {
+		return fmt.Errorf("%v operand has %d scales and %d zero points, want one of each: %w", f.DType, len(f.Quant.Scales), len(f.Quant.ZeroPoints), tensor.ErrMalformed)
+	}
+	return checkScales(f)
+}
+
+func checkScales(f *Fact) error {
+	for _, s := range f.Quant.Scales {
+		if !(s > 0) || math.IsInf(float64(s), 0) {
+			return fmt.Errorf("scale %v: %w", s, tensor.ErrMalformed)
+		}
+	}
+	lo, hi, ok := f.DType.IntRange()
+	for _, z := range f.Quant.ZeroPoints {
+		if ok && (z < int64(lo) || z > int64(hi)) {
+			return fmt.Errorf("zero point %d of %v: %w", z, f.DType, tensor.ErrMalformed)
+		}
+	}
+	return nil
+}
+
+// ChannelScales returns one scale for each of n channels; a per-tensor scale is
+// repeated. All zero points must be zero where symmetric is set.
+func (f *Fact) ChannelScales(n int, symmetric bool) ([]float32, error) {
+	if err := checkScales(f); err != nil {
+		return nil, err
+	}
+	for _, z := range f.Quant.ZeroPoints {
+		if symmetric && z != 0 {
+			return nil, fmt.Errorf("weights with zero point %d: %w", z, tensor.ErrUnsupported)
+		}
+	}
+	switch len(f.Quant.Scales) {
+	case n:
+		return f.Quant.Scales, nil
+	case 1:
+		s := make([]float32, n)
+		for i := range s {
+			s[i] = f.Quant.Scales[0]
+		}
+		return s, nil
+	}
+	return nil, fmt.Errorf("%d scales for %d channels: %w", len(f.Quant.Scales), n, tensor.ErrMalformed)
+}

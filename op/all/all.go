@@ -1,0 +1,18 @@
+// Package all is the list of every operator family.
+package all
+
+import (
+	"github.com/litequant/litequant/op"
+	"github.com/litequant/litequant/op/activation"
+	"github.com/litequant/litequant/op/arith"
+	"github.com/litequant/litequant/op/conv"
+	"github.com/litequant/litequant/op/dense"
+	"github.com/litequant/litequant/op/pool"
+	"github.com/litequant/litequant/op/quantop"
+	"github.com/litequant/litequant/op/shape"
+)
+
+// Set returns TFLite's operators.
+func Set() op.Set {
+	return op.NewSet(activation.Defs, arith.Defs, conv.Defs, dense.Defs, pool.Defs, quantop.Defs, shape.Defs)
+}

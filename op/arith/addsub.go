@@ -1,0 +1,208 @@
+package arith
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/litequant/litequant/graph"
+	"github.com/litequant/litequant/internal/fixed"
+	"github.com/litequant/litequant/internal/schema"
+	"github.com/litequant/litequant/internal/schema/fb"
+	"github.com/litequant/litequant/op"
+	"github.com/litequant/litequant/tensor"
+)
+
+// Defs lists the package's operators.
+var Defs = []*op.Def{Add, Sub, Mul, Div}
+
+const numeric = op.F32 | op.Quants | op.I32 | op.I64
+
+// Add is ADD: a + b with broadcasting and a fused activation.
+var Add = &op.Def{
+	Code:     graph.OpCode(schema.ADD),
+	Name:     "ADD",
+	Operands: op.In("a", numeric).In("b", numeric).Out("sum", numeric),
+	Facts:    broadcastFacts,
+	Alias:    []int{0, 1},
+	Version: func(c *op.Call) int {
+		return addVersion(c, map[tensor.DType]int{tensor.Int8: 2, tensor.Int16: 3, tensor.Int64: 4})
+	},
+	Since: []string{"1.5.0", "1.14.0", "2.4.0", "2.6.0", "2.13.0", "2.23.0"},
+	Quant: op.Quant{In: []op.Rule{op.Activation(), op.Activation()}},
+	Ref:   sumKernels(1),
+}
+
+// Sub is SUB: a − b with broadcasting and a fused activation.
+var Sub = &op.Def{
+	Code:     graph.OpCode(schema.SUB),
+	Name:     "SUB",
+	Operands: op.In("a", numeric).In("b", numeric).Out("difference", numeric),
+	Facts:    broadcastFacts,
+	Alias:    []int{0, 1},
+	Version: func(c *op.Call) int {
+		return addVersion(c, map[tensor.DType]int{tensor.Int8: 2, tensor.Int16: 5, tensor.Int64: 4})
+	},
+	Since: []string{"1.6.0", "1.14.0", "2.3.0", "2.4.0", "2.4.0"},
+	Quant: op.Quant{In: []op.Rule{op.Activation(), op.Activation()}},
+	Ref:   sumKernels(-1),
+}
+
+// sumOptions are the options ADD and SUB share.
+func sumOptions(n *graph.Node) (act fb.ActivationFunctionType, pot bool) {
+	switch o := n.Options.(type) {
+	case *fb.AddOptionsT:
+		return o.FusedActivationFunction, o.PotScaleInt16
+	case *fb.SubOptionsT:
+		return o.FusedActivationFunction, o.PotScaleInt16
+	}
+	return fb.ActivationFunctionTypeNONE, true
+}
+
+// addVersion is the version by operand type. int16 with pot_scale_int16 is
+// version 1's; broadcasting more than four dimensions takes SUB to 3.
+func addVersion(c *op.Call, by map[tensor.DType]int) int {
+	d := c.In[0].DType
+	if _, pot := sumOptions(c.Node); d == tensor.Int16 && pot {
+		return 1
+	}
+	if v := by[d]; v > 0 {
+		return v
+	}
+	if c.Node.Op == graph.OpCode(schema.SUB) && !c.In[0].Shape.Equal(c.In[1].Shape) && max(len(c.In[0].Shape), len(c.In[1].Shape)) > 4 {
+		return 3
+	}
+	return 1
+}
+
+func sumKernels(sign int32) op.Maker {
+	return op.ByType(0, map[tensor.DType]op.Maker{
+		tensor.Float32: plain(func(x, y float32) float32 { return x + float32(sign)*y }, floatClamp(sumAct)),
+		tensor.Int32:   plain(func(x, y int32) int32 { return x + sign*y }, intClamp[int32](sumAct, math.MinInt32, math.MaxInt32)),
+		tensor.Int64:   plain(func(x, y int64) int64 { return x + int64(sign)*y }, intClamp[int64](sumAct, math.MinInt64, math.MaxInt64)),
+		tensor.Int8:    sumQuantized[int8](sign),
+		tensor.UInt8:   sumQuantized[uint8](sign),
+		tensor.Int16:   sumInt16(sign),
+	})
+}
+
+func sumAct(n *graph.Node) fb.ActivationFunctionType {
+	act, _ := sumOptions(n)
+	return act
+}
+
+func floatClamp(act func(*graph.Node) fb.ActivationFunctionType) func(c *op.Call) (lo, hi float32, err error) {
+	return func(c *op.Call) (float32, float32, error) { return op.FloatRange(act(c.Node)) }
+}
+
+// intClamp is CalculateActivationRange for plain integers.
+func intClamp[T int16 | int32 | int64](act func(*graph.Node) fb.ActivationFunctionType, lowest, highest T) func(c *op.Call) (lo, hi T, err error) {
+	return func(c *op.Call) (T, T, error) {
+		lo, hi, err := op.FloatRange(act(c.Node))
+		if err != nil {
+			return 0, 0, err
+		}
+		l, h := lowest, highest
+		if lo > -math.MaxFloat32 {
+			l = T(lo)
+		}
+		if hi < math.MaxFloat32 {
+			h = T(hi)
+		}
+		return l, h, nil
+	}
+}
+
+// scaled is one operand's way to the common scale: subtract the zero point, shift
+// left, multiply by a factor below one.
+type scaled struct {
+	zero, m int32
+	shift   int
+}
+
+func (s *scaled) apply(q int32, left int) int32 {
+	return fixed.MultiplyByQuantizedMultiplierSmallerThanOneExp((q-s.zero)<<left, s.m, s.shift)
+}
+
+// sumQuantized is a + sign·b over a common scale of twice the larger operand
+// scale: left shift 20 for 8 bits, 15 for int16.
+func sumQuantized[T int8 | uint8 | int16](sign int32) op.Maker {
+	return func(c *op.Call) (op.Kernel, error) {
+		a, b, out := &c.In[0], &c.In[1], &c.Out[0]
+		for _, f := range []*op.Fact{a, b, out} {
+			if err := f.Quantized(); err != nil {
+				return op.Kernel{}, err
+			}
+		}
+		left := 20
+		if out.DType == tensor.Int16 {
+			left = 15
+		}
+		common := float64(2 * max(a.Quant.Scale(), b.Quant.Scale()))
+		factors := []float64{float64(a.Quant.Scale()) / common, float64(b.Quant.Scale()) / common, common / float64(float32(int(1)<<left)*out.Quant.Scale())}
+		zeros := []int64{a.Quant.Zero(), b.Quant.Zero(), out.Quant.Zero()}
+		var s [3]scaled
+		for i, f := range factors {
+			m, shift, ok := fixed.QuantizeMultiplierSmallerThanOneExp(f)
+			if !ok {
+				return op.Kernel{}, fmt.Errorf("output scale %v is too small for operand scales %v and %v: %w", out.Quant.Scale(), a.Quant.Scale(), b.Quant.Scale(), tensor.ErrUnsupported)
+			}
+			s[i] = scaled{int32(zeros[i]), m, shift}
+		}
+		lo, hi, err := op.QuantRange(sumAct(c.Node), out)
+		if err != nil {
+			return op.Kernel{}, err
+		}
+		return op.Kernel{Run: func(r *op.Run) error {
+			x, y, z := tensor.View[T](r.In[0].Bytes()), tensor.View[T](r.In[1].Bytes()), tensor.View[T](r.Out[0].Bytes())
+			w := newWalk(r.In[0].Shape(), r.In[1].Shape(), r.Out[0].Shape())
+			w.each(func(i, ia, ib int) {
+				sum := s[0].apply(int32(x[ia]), left) + sign*s[1].apply(int32(y[ib]), left)
+				q := fixed.MultiplyByQuantizedMultiplierSmallerThanOneExp(sum, s[2].m, s[2].shift) + s[2].zero
+				z[i] = T(min(max(q, lo), hi))
+			})
+			return nil
+		}}, nil
+	}
+}
+
+// sumInt16 takes the power-of-two path where the options and all scales allow it.
+func sumInt16(sign int32) op.Maker {
+	general := sumQuantized[int16](sign)
+	return func(c *op.Call) (op.Kernel, error) {
+		if c.Out[0].Quant.IsZero() {
+			return plain(func(x, y int16) int16 { return x + int16(sign)*y }, intClamp[int16](sumAct, math.MinInt16, math.MaxInt16))(c)
+		}
+		_, pot := sumOptions(c.Node)
+		var logs [3]int
+		for i, f := range []*op.Fact{&c.In[0], &c.In[1], &c.Out[0]} {
+			log, ok := fixed.CheckedLog2(f.Quant.Scale())
+			logs[i], pot = log, pot && ok
+		}
+		if !pot {
+			return general(c)
+		}
+		return sumPOT(c, sign, logs[0]-logs[2], logs[1]-logs[2])
+	}
+}
+
+// sumPOT adds int16 values whose scales are powers of two: the operand with the
+// smaller scale is shifted right, the sum saturates.
+func sumPOT(c *op.Call, sign int32, shiftA, shiftB int) (op.Kernel, error) {
+	if shiftA > 0 || shiftB > 0 || shiftA != 0 && shiftB != 0 {
+		return op.Kernel{}, fmt.Errorf("power-of-two scales 2^%d and 2^%d of the output's: %w", shiftA, shiftB, tensor.ErrUnsupported)
+	}
+	lo, hi, err := op.QuantRange(sumAct(c.Node), &c.Out[0])
+	if err != nil {
+		return op.Kernel{}, err
+	}
+	return op.Kernel{Run: func(r *op.Run) error {
+		x, y, z := op.I16s(r.In[0]), op.I16s(r.In[1]), op.I16s(r.Out[0])
+		w := newWalk(r.In[0].Shape(), r.In[1].Shape(), r.Out[0].Shape())
+		w.each(func(i, a, b int) {
+			p, q := fixed.RoundingDivideByPOT(x[a], -shiftA), fixed.RoundingDivideByPOT(y[b], -shiftB)
+			v := int32(fixed.SaturateInt16(int32(p) + sign*int32(q)))
+			z[i] = int16(min(max(v, lo), hi))
+		})
+		return nil
+	}}, nil
+}

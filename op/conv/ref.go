@@ -1,0 +1,241 @@
+package conv
+
+import (
+	"fmt"
+
+	"github.com/litequant/litequant/op"
+	"github.com/litequant/litequant/tensor"
+)
+
+// shapeOf is a convolution's loop bounds for one invocation. Full and depthwise
+// convolution differ in three numbers only: which input channel an output starts
+// at, how many it sums, and the strides of the filter.
+type shapeOf struct {
+	Params
+	batch, inH, inW, inC int
+	outH, outW, outC     int
+	beforeH, beforeW     int
+	run                  int // input channels an output sums at each position
+	share                int // consecutive outputs that start at the same input channel
+	filterC, filterPos   int // filter stride by output channel and by position
+}
+
+func bounds(p Params, in, filter, out tensor.Shape) shapeOf {
+	s := shapeOf{Params: p, batch: in[0], inH: in[1], inW: in[2], inC: in[3], outH: out[1], outW: out[2], outC: out[3]}
+	s.beforeH, s.beforeW = p.H.Before(s.inH, s.outH), p.W.Before(s.inW, s.outW)
+	if p.Depthwise {
+		s.run, s.share, s.filterC, s.filterPos = 1, s.outC/max(s.inC, 1), 1, s.outC
+		return s
+	}
+	s.run, s.filterPos = filter[3], filter[3]
+	s.share, s.filterC = s.outC/max(s.inC/s.run, 1), p.H.Kernel*p.W.Kernel*s.run
+	return s
+}
+
+// number is what sums are made of and kept in.
+type number interface {
+	~int8 | ~uint8 | ~int16 | ~int32 | ~int64 | ~float32
+}
+
+// eachSum computes the sum of (input − zeroIn)·(filter − zeroW) for every output
+// element and hands it to emit with its channel and index.
+// Positions outside the input count as real zeros and are left out.
+func eachSum[I, W, A number](r *op.Run, s *shapeOf, in []I, filter []W, zeroIn, zeroW A, emit func(sum A, c, i int)) error {
+	i := 0
+	for b := range s.batch {
+		for y := range s.outH {
+			if r.Stop() {
+				return op.ErrStopped
+			}
+			for x := range s.outW {
+				for c := range s.outC {
+					emit(oneSum(s, b, y, x, c, in, filter, zeroIn, zeroW), c, i)
+					i++
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func oneSum[I, W, A number](s *shapeOf, b, y, x, c int, in []I, filter []W, zeroIn, zeroW A) A {
+	var sum A
+	for ky := range s.H.Kernel {
+		iy := y*s.H.Stride - s.beforeH + ky*s.H.Dilation
+		if iy < 0 || iy >= s.inH {
+			continue
+		}
+		for kx := range s.W.Kernel {
+			ix := x*s.W.Stride - s.beforeW + kx*s.W.Dilation
+			if ix < 0 || ix >= s.inW {
+				continue
+			}
+			at := ((b*s.inH+iy)*s.inW+ix)*s.inC + c/s.share*s.run
+			w := c*s.filterC + (ky*s.W.Kernel+kx)*s.filterPos
+			for k := range s.run {
+				sum += A((A(in[at+k]) - zeroIn) * (A(filter[w+k]) - zeroW))
+			}
+		}
+	}
+	return sum
+}
+
+// prepare reads the options against the filter's shape.
+func prepare(c *op.Call) (Params, error) {
+	if c.In[1].Unknown || !c.In[1].Shape.Known() {
+		return Params{}, fmt.Errorf("filter of unknown shape: %w", tensor.ErrUnsupported)
+	}
+	return ParamsOf(c.Node, c.In[1].Shape)
+}
+
+func channels(p Params, filter tensor.Shape) int {
+	if p.Depthwise {
+		return filter[3]
+	}
+	return filter[0]
+}
+
+func convFloat(c *op.Call) (op.Kernel, error) {
+	p, err := prepare(c)
+	if err != nil {
+		return op.Kernel{}, err
+	}
+	lo, hi, err := op.FloatRange(p.Act)
+	if err != nil {
+		return op.Kernel{}, err
+	}
+	return op.Kernel{Run: func(r *op.Run) error {
+		s := bounds(p, r.In[0].Shape(), r.In[1].Shape(), r.Out[0].Shape())
+		out, bias := op.F32s(r.Out[0]), op.OptF32s(r.In, 2)
+		return eachSum(r, &s, op.F32s(r.In[0]), op.F32s(r.In[1]), 0, 0, func(sum float32, c, i int) {
+			if bias != nil {
+				sum += bias[c]
+			}
+			out[i] = op.Clamp(sum, lo, hi)
+		})
+	}}, nil
+}
+
+// prepareQuantized prepares an integer convolution with weights of one type.
+func prepareQuantized(c *op.Call, weights tensor.DType) (Params, *op.Requant, error) {
+	in, filter, out := &c.In[0], &c.In[1], &c.Out[0]
+	p, err := prepare(c)
+	if err != nil {
+		return p, nil, err
+	}
+	if filter.DType != weights || out.DType != in.DType {
+		return p, nil, fmt.Errorf("%v input with %v filter and %v output: %w", in.DType, filter.DType, out.DType, tensor.ErrUnsupported)
+	}
+	if err := op.CheckActivations(in, out); err != nil {
+		return p, nil, err
+	}
+	factors := op.PerTensorFactor(in, filter, out)
+	if in.DType != tensor.UInt8 {
+		if factors, err = op.PerChannelFactors(in, filter, out, channels(p, filter.Shape)); err != nil {
+			return p, nil, err
+		}
+	}
+	q, err := op.NewRequant(factors, p.Act, out)
+	return p, q, err
+}
+
+func convInt8(c *op.Call) (op.Kernel, error) {
+	p, q, err := prepareQuantized(c, tensor.Int8)
+	if err != nil {
+		return op.Kernel{}, err
+	}
+	zero := int32(c.In[0].Quant.Zero())
+	return op.Kernel{Run: func(r *op.Run) error {
+		s := bounds(p, r.In[0].Shape(), r.In[1].Shape(), r.Out[0].Shape())
+		out, bias := op.I8s(r.Out[0]), op.BiasOperand(r.In, 2)
+		return eachSum(r, &s, op.I8s(r.In[0]), op.I8s(r.In[1]), zero, 0, func(sum int32, c, i int) {
+			out[i] = int8(q.Apply(sum+int32(bias.At(c)), c))
+		})
+	}}, nil
+}
+
+func convUint8(c *op.Call) (op.Kernel, error) {
+	p, q, err := prepareQuantized(c, tensor.UInt8)
+	if err != nil {
+		return op.Kernel{}, err
+	}
+	if err := c.In[1].Quantized(); err != nil {
+		return op.Kernel{}, err
+	}
+	zero, filterZero := int32(c.In[0].Quant.Zero()), int32(c.In[1].Quant.Zero())
+	return op.Kernel{Run: func(r *op.Run) error {
+		s := bounds(p, r.In[0].Shape(), r.In[1].Shape(), r.Out[0].Shape())
+		out, bias := r.Out[0].Bytes(), op.BiasOperand(r.In, 2)
+		return eachSum(r, &s, r.In[0].Bytes(), r.In[1].Bytes(), zero, filterZero, func(sum int32, c, i int) {
+			out[i] = uint8(q.Apply(sum+int32(bias.At(c)), c))
+		})
+	}}, nil
+}
+
+// convInt16 is 16x8: int16 activations without zero point, int8 weights, bias
+// int64 with a 16-bit multiplier, or int32 with the usual one.
+func convInt16(c *op.Call) (op.Kernel, error) {
+	p, q, err := prepareQuantized(c, tensor.Int8)
+	if err != nil {
+		return op.Kernel{}, err
+	}
+	narrow := c.Has(2) && c.In[2].DType == tensor.Int32
+	return op.Kernel{Run: func(r *op.Run) error {
+		s := bounds(p, r.In[0].Shape(), r.In[1].Shape(), r.Out[0].Shape())
+		out, bias := op.I16s(r.Out[0]), op.BiasOperand(r.In, 2)
+		return eachSum(r, &s, op.I16s(r.In[0]), op.I8s(r.In[1]), 0, 0, func(sum int64, c, i int) {
+			sum += bias.At(c)
+			if narrow {
+				out[i] = int16(q.Apply(int32(sum), c))
+				return
+			}
+			out[i] = int16(q.ApplyWide(sum, c))
+		})
+	}}, nil
+}
+
+// convHybrid is the dynamic range form: float activations are quantized for each
+// image, asymmetrically where the filter has a scale per channel.
+func convHybrid(c *op.Call) (op.Kernel, error) {
+	p, err := prepare(c)
+	if err != nil {
+		return op.Kernel{}, err
+	}
+	lo, hi, err := op.FloatRange(p.Act)
+	if err != nil {
+		return op.Kernel{}, err
+	}
+	scales, err := c.In[1].ChannelScales(channels(p, c.In[1].Shape), true)
+	if err != nil {
+		return op.Kernel{}, err
+	}
+	quantize := op.QuantizeAsymmetric
+	if op.AllEqual(scales) {
+		quantize = op.QuantizeSymmetric
+	}
+	return op.Kernel{
+		Temp: func(in, _ []tensor.Shape) (int, error) { return in[0][1:].Elems() },
+		Run: func(r *op.Run) error {
+			s := bounds(p, r.In[0].Shape(), r.In[1].Shape(), r.Out[0].Shape())
+			in, out, bias := op.F32s(r.In[0]), op.F32s(r.Out[0]), op.OptF32s(r.In, 2)
+			q := tensor.View[int8](r.Temp)
+			for b := range s.batch {
+				scale, zero := quantize(in[b*len(q):(b+1)*len(q)], q)
+				one := s
+				one.batch = 1
+				image := out[b*s.outH*s.outW*s.outC:]
+				err := eachSum(r, &one, q, op.I8s(r.In[1]), zero, 0, func(sum int32, c, i int) {
+					v := float32(float32(float32(sum)*scales[c]) * scale)
+					if bias != nil {
+						v += bias[c]
+					}
+					image[i] = op.Clamp(v, lo, hi)
+				})
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}, nil
+}

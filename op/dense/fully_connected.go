@@ -1,0 +1,118 @@
+// Package dense holds matrix products.
+package dense
+
+import (
+	"fmt"
+
+	"github.com/litequant/litequant/graph"
+	"github.com/litequant/litequant/internal/schema"
+	"github.com/litequant/litequant/internal/schema/fb"
+	"github.com/litequant/litequant/op"
+	"github.com/litequant/litequant/tensor"
+)
+
+// Defs lists the package's operators.
+var Defs = []*op.Def{FullyConnected}
+
+// FullyConnected is FULLY_CONNECTED: input of any shape whose size is a multiple
+// of K, weights [N,K], bias [N]; output [size/K, N], or with keep_num_dims the
+// input's shape with N last.
+var FullyConnected = &op.Def{
+	Code: graph.OpCode(schema.FULLY_CONNECTED),
+	Name: "FULLY_CONNECTED",
+	Operands: op.In("input", op.F32|op.Quants).In("weights", op.F32|op.I8|op.U8|op.I4).
+		Opt("bias", op.F32|op.I32|op.I64).Out("output", op.F32|op.Quants),
+	Facts:   facts,
+	Version: version,
+	Since: []string{"1.5.0", "1.10.0", "1.14.0", "1.14.0", "2.0.0", "2.1.0", "2.3.0", "2.3.0", "2.3.0",
+		"2.11.0", "2.15.0", "2.17.0", "2.18.0", "2.21.0"},
+	Quant: op.Quant{
+		In:      []op.Rule{op.Activation(), op.PerChannel(0), op.BiasOf(0, 1)},
+		Weights: []int{1},
+		Asym:    true,
+	},
+	Ref: op.ByType(0, map[tensor.DType]op.Maker{
+		tensor.Float32: op.ByType(1, map[tensor.DType]op.Maker{tensor.Float32: refFloat, tensor.Int8: refHybrid}),
+		tensor.Int8:    refInt8,
+		tensor.UInt8:   refUint8,
+		tensor.Int16:   refInt16,
+	}),
+}
+
+func facts(c *op.Call) error {
+	in, w := &c.In[0], &c.In[1]
+	if in.Unknown || w.Unknown || !w.Shape.Known() {
+		return op.ErrLater
+	}
+	if len(w.Shape) != 2 {
+		return fmt.Errorf("weights of shape %v, want [N,K]: %w", w.Shape, tensor.ErrShape)
+	}
+	o := graph.Options[fb.FullyConnectedOptionsT](c.Node)
+	if o.WeightsFormat != fb.FullyConnectedOptionsWeightsFormatDEFAULT {
+		return fmt.Errorf("shuffled weights: %w", tensor.ErrUnsupported)
+	}
+	units, depth := w.Shape[0], w.Shape[1]
+	if c.Has(2) && !c.In[2].Unknown {
+		if n, err := c.In[2].Shape.Elems(); err != nil || n != units {
+			return fmt.Errorf("bias of shape %v for %d units: %w", c.In[2].Shape, units, tensor.ErrShape)
+		}
+	}
+	out, err := outShape(in.Shape, units, depth, o.KeepNumDims)
+	c.Out[0].Shape, c.Out[0].Unknown = out, false
+	return err
+}
+
+func outShape(in tensor.Shape, units, depth int, keep bool) (tensor.Shape, error) {
+	last := -1
+	if len(in) > 0 {
+		last = in[len(in)-1]
+	}
+	if keep {
+		if last >= 0 && last != depth {
+			return nil, fmt.Errorf("input %v for weights of depth %d: %w", in, depth, tensor.ErrShape)
+		}
+		out := in.Clone()
+		if len(out) == 0 {
+			return nil, fmt.Errorf("keep_num_dims of a scalar: %w", tensor.ErrShape)
+		}
+		out[len(out)-1] = units
+		return out, nil
+	}
+	if !in.Known() {
+		return tensor.Shape{-1, units}, nil
+	}
+	n, err := in.Elems()
+	if err != nil {
+		return nil, err
+	}
+	if depth == 0 || n%depth != 0 {
+		return nil, fmt.Errorf("input %v for weights of depth %d: %w", in, depth, tensor.ErrShape)
+	}
+	return tensor.Shape{n / depth, units}, nil
+}
+
+// version follows GetBuiltinOperatorVersion; 16x8 files carry the int8 version.
+func version(c *op.Call) int {
+	o := graph.Options[fb.FullyConnectedOptionsT](c.Node)
+	in, w := c.In[0].DType, &c.In[1]
+	hybrid := in == tensor.Float32 && w.DType == tensor.Int8
+	switch {
+	case w.DType == tensor.Int2:
+		return 14
+	case w.DType == tensor.Int4 && in == tensor.Int16:
+		return 13
+	case w.DType == tensor.Int4:
+		return 10
+	case hybrid && w.Quant.PerAxis():
+		return 12
+	case hybrid && o.AsymmetricQuantizeInputs:
+		return 9
+	case hybrid:
+		return 3
+	case in == tensor.Int8, in == tensor.Int16:
+		return 4
+	case o.KeepNumDims:
+		return 5
+	}
+	return 1
+}

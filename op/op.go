@@ -1,0 +1,208 @@
+// Package op says what an operator means. Each operator is one row, a Def: its
+// operands, its shape rule, its file version, how it is quantized and a reference
+// kernel in the plainest Go. Everything else is derived from the rows: what the
+// planner allocates, what a writer declares, what a quantizer may emit, the table
+// in docs/ops.md, conformance cases and fuzz targets.
+//
+// Rows live in the families' packages (op/conv, op/shape, …), each of which
+// exports one list, Defs; op/all joins them into a Set.
+package op
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/litequant/litequant/graph"
+	"github.com/litequant/litequant/tensor"
+)
+
+// Def is an operator's row.
+type Def struct {
+	Code graph.OpCode
+	// Name is TFLite's name: the BuiltinOperator's, or a custom operator's code.
+	Name     string
+	Operands Operands
+	// Facts derives the results' element types and shapes from the operands'.
+	Facts func(c *Call) error
+	// Effect orders the node against others; the zero value is Pure.
+	Effect Effect
+	// Alias lists the operands whose memory the first result may be.
+	Alias []int
+	// Same marks operators that only move elements: their result's memory is
+	// operand Alias[0]'s, unchanged (RESHAPE and its kin).
+	View bool
+	// Version returns the version a file must declare for a node.
+	Version func(c *Call) int
+	// Since lists the first runtime that knows each version, for a file's
+	// min_runtime_version; index 0 is version 1.
+	Since []string
+	Quant Quant
+	// Ref makes the reference kernel.
+	Ref Maker
+}
+
+// Effect says what a node does besides computing its results.
+type Effect uint8
+
+const (
+	Pure     Effect = iota // nothing: equal operands, equal results
+	State                  // reads and writes its own variables
+	Resource               // reads or writes resources shared between nodes
+	Random                 // draws from a generator
+	Control                // runs other subgraphs
+)
+
+// Fact is what is known about an operand or result before the model runs.
+type Fact struct {
+	// Present is false for an optional operand that is not there.
+	Present bool
+	DType   tensor.DType
+	Shape   tensor.Shape // -1: unknown dimension
+	Unknown bool         // nothing is known about the shape, not even its rank
+	Quant   tensor.Quant
+	// Const holds the bytes where the value is known: a constant of the model, or
+	// at run time a value that has been computed.
+	Const []byte
+	// Variable marks state that outlives an invocation.
+	Variable bool
+}
+
+// Tensor returns the known value.
+func (f *Fact) Tensor() tensor.Tensor { return tensor.Raw(f.DType, f.Shape, f.Quant, f.Const) }
+
+// Declared is what a value's declaration says, its constant bytes included.
+func Declared(v *graph.Value) Fact {
+	f := Fact{Present: true, DType: v.DType, Shape: v.Partial(), Unknown: v.Unranked, Quant: v.Quant, Variable: v.Variable}
+	if v.IsConst() {
+		f.Shape, f.Const = v.Shape, v.Const
+	}
+	return f
+}
+
+// Call is a node together with the facts about its operands and results. Out is
+// prefilled with the declared types and quantization; Facts completes it.
+type Call struct {
+	Node *graph.Node
+	In   []Fact
+	Out  []Fact
+}
+
+// ErrLater is returned by Facts where the result's shape depends on operands
+// whose values are not known yet.
+var ErrLater = errors.New("shape depends on data")
+
+// Has reports whether operand i is there.
+func (c *Call) Has(i int) bool { return i < len(c.In) && c.In[i].Present }
+
+// Ints returns the value of integer operand i as a list; ErrLater if it is not
+// known yet.
+func (c *Call) Ints(i int) ([]int, error) {
+	if !c.Has(i) {
+		return nil, fmt.Errorf("operand %d is missing: %w", i, tensor.ErrMalformed)
+	}
+	f := &c.In[i]
+	if f.Const == nil {
+		return nil, ErrLater
+	}
+	return IntsOf(f.Tensor())
+}
+
+// IntsOf returns the elements of an int32 or int64 tensor.
+func IntsOf(t tensor.Tensor) ([]int, error) {
+	switch t.DType() {
+	case tensor.Int32:
+		return widen[int32](t)
+	case tensor.Int64:
+		return widen[int64](t)
+	case tensor.Int16:
+		return widen[int16](t)
+	}
+	return nil, fmt.Errorf("want int32 or int64, have %v: %w", t.DType(), tensor.ErrType)
+}
+
+func widen[T int16 | int32 | int64](t tensor.Tensor) ([]int, error) {
+	v, err := tensor.Values[T](t)
+	if err != nil {
+		return nil, err
+	}
+	r := make([]int, len(v))
+	for i := range v {
+		r[i] = int(v[i])
+	}
+	return r, nil
+}
+
+// Kernel computes a node. It is made once for a node and used by any number of
+// goroutines: what changes lies in Run.
+type Kernel struct {
+	Run func(r *Run) error
+	// Temp returns the bytes of scratch memory an invocation needs for the given
+	// shapes; nil means none.
+	Temp func(in, out []tensor.Shape) (int, error)
+}
+
+// Maker makes a node's kernel from what is known before shapes are: element
+// types, quantization, constants (aligned for View). An unsupported combination
+// is ErrUnsupported.
+type Maker func(c *Call) (Kernel, error)
+
+// Run is one invocation of a node: its operands and results in the arena's own
+// memory. Absent operands are zero Tensors.
+type Run struct {
+	In, Out []tensor.Tensor
+	// Temp is the scratch memory Kernel.Temp asked for.
+	Temp []byte
+	// Stopped is polled by long kernels, by row or chunk; nil never stops.
+	Stopped func() bool
+}
+
+// ErrStopped is returned by a kernel that saw Stopped answer true.
+var ErrStopped = errors.New("stopped")
+
+// Stop reports whether the invocation was cancelled.
+func (r *Run) Stop() bool { return r.Stopped != nil && r.Stopped() }
+
+// ByType selects a maker by the element type of operand i.
+func ByType(i int, m map[tensor.DType]Maker) Maker {
+	return func(c *Call) (Kernel, error) {
+		if !c.Has(i) {
+			return Kernel{}, fmt.Errorf("operand %d is missing: %w", i, tensor.ErrMalformed)
+		}
+		mk, ok := m[c.In[i].DType]
+		if !ok {
+			return Kernel{}, fmt.Errorf("operand %d of type %v: %w", i, c.In[i].DType, tensor.ErrUnsupported)
+		}
+		return mk(c)
+	}
+}
+
+// Plain wraps a kernel that needs no preparation.
+func Plain(run func(r *Run) error) Maker {
+	return func(*Call) (Kernel, error) { return Kernel{Run: run}, nil }
+}
+
+// Check tests a call against the row's operands: number, presence and type.
+func (d *Def) Check(c *Call) error {
+	return d.Operands.check(c)
+}
+
+// SameAs is the shape rule of operators whose results all look like operand i.
+func SameAs(i int) func(c *Call) error {
+	return func(c *Call) error {
+		for k := range c.Out {
+			c.Out[k].Shape, c.Out[k].Unknown = c.In[i].Shape, c.In[i].Unknown
+		}
+		return nil
+	}
+}
+
+// ByResult selects a maker by the element type of the first result.
+func ByResult(m map[tensor.DType]Maker) Maker {
+	return func(c *Call) (Kernel, error) {
+		mk, ok := m[c.Out[0].DType]
+		if !ok {
+			return Kernel{}, fmt.Errorf("result of type %v from %v: %w", c.Out[0].DType, c.In[0].DType, tensor.ErrUnsupported)
+		}
+		return mk(c)
+	}
+}

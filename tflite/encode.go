@@ -1,0 +1,301 @@
+package tflite
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/litequant/litequant/graph"
+	"github.com/litequant/litequant/internal/schema"
+	"github.com/litequant/litequant/internal/schema/fb"
+	"github.com/litequant/litequant/op"
+	"github.com/litequant/litequant/op/all"
+	"github.com/litequant/litequant/tensor"
+)
+
+// MinRuntimeVersion is the name of the metadata entry that says which TensorFlow
+// release first ran the file's operators: ASCII, padded with NUL to 16 bytes.
+const MinRuntimeVersion = "min_runtime_version"
+
+// Encode writes a model. Operator versions that the model leaves open come from
+// the operators' rows. A model that was not read from a file gets a
+// min_runtime_version entry. Internal operators are refused.
+func Encode(m *graph.Model) ([]byte, error) { return EncodeWith(all.Set(), m) }
+
+// EncodeWith is Encode for models that use the given operators.
+func EncodeWith(ops op.Set, m *graph.Model) ([]byte, error) {
+	if err := m.Validate(); err != nil {
+		return nil, err
+	}
+	e := encoder{ops: ops, m: m, codes: map[codeKey]int{}, shared: map[*byte]uint32{}}
+	t, err := e.model()
+	if err != nil {
+		return nil, err
+	}
+	return schema.Pack(t)
+}
+
+// WriteFile writes a model to a file, whole or not at all.
+func WriteFile(name string, m *graph.Model) error {
+	b, err := Encode(m)
+	if err != nil {
+		return inFile(name, err)
+	}
+	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // after the rename there is nothing to remove
+	_, err = f.Write(b)
+	if err := errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), name)
+}
+
+type codeKey struct {
+	op      graph.OpCode
+	custom  string
+	version int // 0 where the row decides: one code for all nodes
+}
+
+type encoder struct {
+	ops    op.Set
+	m      *graph.Model
+	t      *fb.ModelT
+	codes  map[codeKey]int
+	shared map[*byte]uint32 // buffers by the first byte of their constant
+}
+
+func (e *encoder) model() (*fb.ModelT, error) {
+	m := e.m
+	e.t = &fb.ModelT{Version: 3, Description: m.Description, Buffers: []*fb.BufferT{{}}}
+	if f, ok := m.File.(*modelFile); ok {
+		e.t.Version, e.t.MetadataBuffer = f.version, f.metadataBuffer
+		e.t.ExternalBufferGroups, e.t.ExternalBuffers = f.externalBufferGroups, f.externalBuffers
+	}
+	var errs []error
+	for i, s := range m.Subgraphs {
+		g, err := e.subgraph(s)
+		if err != nil {
+			errs = append(errs, &graph.Error{Subgraph: fmt.Sprintf("%d %q", i, s.Name), Err: err})
+		}
+		e.t.Subgraphs = append(e.t.Subgraphs, g)
+	}
+	for _, s := range m.Signatures {
+		e.t.SignatureDefs = append(e.t.SignatureDefs, &fb.SignatureDefT{
+			SignatureKey: s.Key, SubgraphIndex: uint32(s.Subgraph), Inputs: tensorMaps(s.Inputs), Outputs: tensorMaps(s.Outputs),
+		})
+	}
+	for _, md := range e.metadata() {
+		e.t.Metadata = append(e.t.Metadata, &fb.MetadataT{Name: md.Name, Buffer: e.newBuffer(md.Data)})
+	}
+	return e.t, errors.Join(errs...)
+}
+
+// metadata returns the entries to write, min_runtime_version first unless the
+// model has one or comes from a file without it.
+func (e *encoder) metadata() []graph.Metadata {
+	md := e.m.Metadata
+	if e.m.File != nil || e.m.MetadataOf(MinRuntimeVersion) != nil {
+		return md
+	}
+	v := make([]byte, 16)
+	copy(v, e.minRuntime())
+	return append([]graph.Metadata{{Name: MinRuntimeVersion, Data: v}}, md...)
+}
+
+// minRuntime is the latest of the releases that first knew each operator
+// version, "" if one of them is not known.
+func (e *encoder) minRuntime() string {
+	latest := ""
+	for key, i := range e.codes {
+		def := e.ops.ByCode(key.op)
+		version := int(e.t.OperatorCodes[i].Version)
+		if def == nil || version > len(def.Since) {
+			return ""
+		}
+		if v := def.Since[version-1]; compareVersions(v, latest) > 0 {
+			latest = v
+		}
+	}
+	return latest
+}
+
+// compareVersions compares releases as "2.14.0" number by number.
+func compareVersions(a, b string) int {
+	if b == "" || a == "" {
+		return cmp.Compare(len(a), len(b))
+	}
+	as, bs := strings.Split(a, "."), strings.Split(b, ".")
+	for i := range min(len(as), len(bs)) {
+		x, _ := strconv.Atoi(as[i])
+		y, _ := strconv.Atoi(bs[i])
+		if c := cmp.Compare(x, y); c != 0 {
+			return c
+		}
+	}
+	return cmp.Compare(len(as), len(bs))
+}
+
+func tensorMaps(list []graph.NamedValue) []*fb.TensorMapT {
+	out := make([]*fb.TensorMapT, len(list))
+	for i, v := range list {
+		out[i] = &fb.TensorMapT{Name: v.Name, TensorIndex: uint32(v.Value)}
+	}
+	return out
+}
+
+func (e *encoder) newBuffer(data []byte) uint32 {
+	e.t.Buffers = append(e.t.Buffers, &fb.BufferT{Data: data})
+	return uint32(len(e.t.Buffers) - 1)
+}
+
+// buffer returns the buffer of a value: one each, except that values whose
+// constants are the same memory share one, and that buffer 0 stays shared where
+// a file had it so.
+func (e *encoder) buffer(v *graph.Value) uint32 {
+	if len(v.Const) == 0 {
+		if f, ok := v.File.(*valueFile); ok && f.sharedEmpty {
+			return 0
+		}
+		return e.newBuffer(nil)
+	}
+	if i, ok := e.shared[&v.Const[0]]; ok && len(e.t.Buffers[i].Data) == len(v.Const) {
+		return i
+	}
+	i := e.newBuffer(v.Const)
+	e.shared[&v.Const[0]] = i
+	return i
+}
+
+func (e *encoder) subgraph(s *graph.Subgraph) (*fb.SubGraphT, error) {
+	g := &fb.SubGraphT{Name: s.Name, Inputs: indices(s.Inputs), Outputs: indices(s.Outputs), DebugMetadataIndex: -1}
+	if f, ok := s.File.(*subgraphFile); ok {
+		g.DebugMetadataIndex = f.debugMetadata
+	}
+	for i := range s.Values {
+		g.Tensors = append(g.Tensors, e.value(&s.Values[i]))
+	}
+	var errs []error
+	for i := range s.Nodes {
+		n, err := e.node(s, &s.Nodes[i])
+		if err != nil {
+			errs = append(errs, &graph.Error{Node: fmt.Sprintf("%d %s", i, op.NameOf(&s.Nodes[i])), Origins: s.Nodes[i].Origins, Err: err})
+		}
+		g.Operators = append(g.Operators, n)
+	}
+	return g, errors.Join(errs...)
+}
+
+func indices(list []graph.ValueID) []int32 {
+	out := make([]int32, len(list))
+	for i, v := range list {
+		out[i] = int32(v)
+	}
+	return out
+}
+
+func dims(s tensor.Shape) []int32 {
+	out := make([]int32, len(s))
+	for i, d := range s {
+		out[i] = int32(d)
+	}
+	return out
+}
+
+func (e *encoder) value(v *graph.Value) *fb.TensorT {
+	t := &fb.TensorT{
+		Shape: dims(v.Shape), Type: fb.TensorType(v.DType), Buffer: e.buffer(v), Name: v.Name,
+		IsVariable: v.Variable, HasRank: !v.Unranked, Quantization: &fb.QuantizationParametersT{},
+	}
+	if v.Signature != nil {
+		t.ShapeSignature = dims(v.Signature)
+	}
+	if f, ok := v.File.(*valueFile); ok {
+		t.Sparsity, t.VariantTensors, t.ExternalBuffer, t.HasRank = f.sparsity, f.variants, f.externalBuffer, f.hasRank
+		if t.Quantization = nil; f.quant != nil {
+			q := *f.quant
+			t.Quantization = &q
+		}
+	}
+	if q := v.Quant; !q.IsZero() || len(q.Min) > 0 || len(q.Max) > 0 {
+		if t.Quantization == nil {
+			t.Quantization = &fb.QuantizationParametersT{}
+		}
+		t.Quantization.Scale, t.Quantization.ZeroPoint = q.Scales, q.ZeroPoints
+		t.Quantization.Min, t.Quantization.Max, t.Quantization.QuantizedDimension = q.Min, q.Max, int32(q.Axis)
+	} else if t.Quantization != nil && len(t.Quantization.Scale) > 0 { // dequantized since it was read
+		t.Quantization = &fb.QuantizationParametersT{}
+	}
+	return t
+}
+
+func (e *encoder) node(s *graph.Subgraph, n *graph.Node) (*fb.OperatorT, error) {
+	o := &fb.OperatorT{Inputs: indices(n.Inputs), Outputs: indices(n.Outputs), CustomOptions: n.CustomOptions, DebugMetadataIndex: -1}
+	if len(n.Intermediates) > 0 {
+		o.Intermediates = indices(n.Intermediates)
+	}
+	if f, ok := n.File.(*nodeFile); ok {
+		o.CustomOptionsFormat, o.MutatingVariableInputs, o.DebugMetadataIndex = f.customFormat, f.mutating, f.debugMetadata
+	}
+	if n.Op >= graph.Internal {
+		return o, fmt.Errorf("internal operator %d cannot be written: %w", n.Op, tensor.ErrUnsupported)
+	}
+	if n.Options != nil {
+		first, second := schema.OptionsOf(schema.BuiltinOperator(n.Op))
+		switch {
+		case first != fb.BuiltinOptionsNONE:
+			o.BuiltinOptions = &fb.BuiltinOptionsT{Type: first, Value: n.Options}
+		case second != fb.BuiltinOptions2NONE:
+			o.BuiltinOptions2 = &fb.BuiltinOptions2T{Type: second, Value: n.Options}
+		}
+	}
+	i, err := e.code(s, n)
+	o.OpcodeIndex = uint32(i)
+	return o, err
+}
+
+// code returns the index of the node's operator code, raising its version where
+// the row asks for a higher one than earlier nodes did.
+func (e *encoder) code(s *graph.Subgraph, n *graph.Node) (int, error) {
+	key, version := codeKey{n.Op, n.Custom, n.Version}, n.Version
+	if version == 0 {
+		d, err := e.ops.Lookup(n)
+		if err != nil {
+			return 0, err
+		}
+		version = 1
+		if d.Version != nil {
+			version = d.Version(declared(s, n))
+		}
+	}
+	i, ok := e.codes[key]
+	if !ok {
+		c := schema.NewOperatorCode(schema.BuiltinOperator(n.Op), int32(version))
+		c.CustomCode = n.Custom
+		i = len(e.t.OperatorCodes)
+		e.codes[key] = i
+		e.t.OperatorCodes = append(e.t.OperatorCodes, c)
+	}
+	e.t.OperatorCodes[i].Version = max(e.t.OperatorCodes[i].Version, int32(version))
+	return i, nil
+}
+
+// declared is a node's call as far as the declarations of its values go.
+func declared(s *graph.Subgraph, n *graph.Node) *op.Call {
+	facts := func(list []graph.ValueID) []op.Fact {
+		out := make([]op.Fact, len(list))
+		for i, v := range list {
+			if v != graph.None {
+				out[i] = op.Declared(&s.Values[v])
+			}
+		}
+		return out
+	}
+	return &op.Call{Node: n, In: facts(n.Inputs), Out: facts(n.Outputs)}
+}
