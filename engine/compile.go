@@ -83,13 +83,22 @@ func Compile(m *graph.Model, o Options) (*Program, error) { return CompileWith(a
 // CompileWith prepares a model that uses the operators of the given set only. All
 // unsupported operators are reported at once.
 func CompileWith(ops op.Set, m *graph.Model, o Options) (*Program, error) {
+	return CompileKernels(ops, fast.Kernels, m, o)
+}
+
+// CompileKernels is CompileWith with another table of fast kernels, for programs
+// with internal operators.
+func CompileKernels(ops op.Set, kernels fast.Table, m *graph.Model, o Options) (*Program, error) {
 	if err := m.Validate(); err != nil {
 		return nil, err
 	}
 	p := &Program{model: m, opts: o}
-	env := fast.Env{Threads: o.Threads}
+	if o.Kind == Reference {
+		kernels = nil
+	}
+	env := fast.NewEnv(o.Threads)
 	for i := range m.Subgraphs {
-		s, err := compileSubgraph(ops, m, i, o, &env)
+		s, err := compileSubgraph(ops, kernels, m, i, env)
 		if err != nil {
 			return nil, err
 		}
@@ -101,7 +110,7 @@ func CompileWith(ops op.Set, m *graph.Model, o Options) (*Program, error) {
 // Model returns the model the program was compiled from.
 func (p *Program) Model() *graph.Model { return p.model }
 
-func compileSubgraph(ops op.Set, m *graph.Model, index int, o Options, env *fast.Env) (*subProgram, error) {
+func compileSubgraph(ops op.Set, kernels fast.Table, m *graph.Model, index int, env *fast.Env) (*subProgram, error) {
 	g := m.Subgraphs[index]
 	s := &subProgram{graph: g, facts: make([]op.Fact, len(g.Values))}
 	var errs []error
@@ -113,7 +122,7 @@ func compileSubgraph(ops op.Set, m *graph.Model, index int, o Options, env *fast
 		s.facts[i] = f
 	}
 	for i := range g.Nodes {
-		if err := s.compileNode(ops, i, o, env); err != nil {
+		if err := s.compileNode(ops, kernels, i, env); err != nil {
 			errs = append(errs, nodeError(g, index, i, err))
 		}
 	}
@@ -140,7 +149,7 @@ func declaredFact(v *graph.Value) (op.Fact, error) {
 	return f, nil
 }
 
-func (s *subProgram) compileNode(ops op.Set, i int, o Options, env *fast.Env) error {
+func (s *subProgram) compileNode(ops op.Set, kernels fast.Table, i int, env *fast.Env) error {
 	n := &s.graph.Nodes[i]
 	d, err := ops.Lookup(n)
 	if err != nil {
@@ -165,7 +174,7 @@ func (s *subProgram) compileNode(ops op.Set, i int, o Options, env *fast.Env) er
 	if !later && d.Effect == op.Pure && constant(c) {
 		return s.fold(d, c)
 	}
-	k, err := makeKernel(d, c, o.Kind, env)
+	k, err := makeKernel(d, c, kernels, env)
 	if err != nil {
 		return err
 	}
@@ -173,8 +182,8 @@ func (s *subProgram) compileNode(ops op.Set, i int, o Options, env *fast.Env) er
 	return nil
 }
 
-func makeKernel(d *op.Def, c *op.Call, kind Kind, env *fast.Env) (op.Kernel, error) {
-	if mk := fast.Kernels[d.Code]; kind == Fast && mk != nil {
+func makeKernel(d *op.Def, c *op.Call, kernels fast.Table, env *fast.Env) (op.Kernel, error) {
+	if mk := kernels[d.Code]; mk != nil {
 		if k, ok, err := mk(env, c); ok || err != nil {
 			return k, err
 		}
@@ -215,7 +224,7 @@ func constant(c *op.Call) bool {
 // fold evaluates a node over constants once, with the reference kernel: there is
 // no second evaluator.
 func (s *subProgram) fold(d *op.Def, c *op.Call) error {
-	outs, err := Evaluate(d, c)
+	outs, err := op.Evaluate(d, c)
 	if err != nil {
 		return err
 	}
@@ -225,36 +234,6 @@ func (s *subProgram) fold(d *op.Def, c *op.Call) error {
 		}
 	}
 	return nil
-}
-
-// Evaluate runs an operator's reference kernel over known operands. The call's
-// results must have known shapes.
-func Evaluate(d *op.Def, c *op.Call) ([]tensor.Tensor, error) {
-	k, err := d.Ref(c)
-	if err != nil {
-		return nil, err
-	}
-	r := op.Run{In: make([]tensor.Tensor, len(c.In)), Out: make([]tensor.Tensor, len(c.Out))}
-	for i := range c.In {
-		if c.In[i].Present {
-			r.In[i] = c.In[i].Tensor()
-		}
-	}
-	for i := range c.Out {
-		t, err := tensor.Zeros(c.Out[i].DType, c.Out[i].Shape)
-		if err != nil {
-			return nil, err
-		}
-		r.Out[i] = t.WithQuant(c.Out[i].Quant)
-	}
-	if k.Temp != nil {
-		n, err := k.Temp(shapesOf(r.In), shapesOf(r.Out))
-		if err != nil {
-			return nil, err
-		}
-		r.Temp = tensor.Aligned(n)
-	}
-	return r.Out, k.Run(&r)
 }
 
 func shapesOf(ts []tensor.Tensor) []tensor.Shape {

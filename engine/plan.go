@@ -80,7 +80,7 @@ func (s *subProgram) shapeStep(st *step, facts []op.Fact) (bool, error) {
 		facts[v] = c.Out[k]
 	}
 	if st.def.Effect == op.Pure && shapeLike(c) && constant(c) {
-		outs, err := Evaluate(st.def, c)
+		outs, err := op.Evaluate(st.def, c)
 		if err != nil {
 			return false, err
 		}

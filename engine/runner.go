@@ -182,6 +182,9 @@ func (r *Runner) replan() error {
 			Temp:    arena[p.tempAt : p.tempAt+p.temp[i] : p.tempAt+p.temp[i]],
 			Stopped: r.stopped,
 		}
+		if mk := r.sub.steps[i].kernel.State; mk != nil {
+			r.runs[i].State = mk()
+		}
 	}
 	return nil
 }

@@ -139,6 +139,9 @@ type Kernel struct {
 	// Temp returns the bytes of scratch memory an invocation needs for the given
 	// shapes; nil means none.
 	Temp func(in, out []tensor.Shape) (int, error)
+	// State, if not nil, makes what one runner keeps for the node between
+	// invocations; it reaches Run.State.
+	State func() any
 }
 
 // Maker makes a node's kernel from what is known before shapes are: element
@@ -152,6 +155,8 @@ type Run struct {
 	In, Out []tensor.Tensor
 	// Temp is the scratch memory Kernel.Temp asked for.
 	Temp []byte
+	// State is what Kernel.State made for this runner.
+	State any
 	// Stopped is polled by long kernels, by row or chunk; nil never stops.
 	Stopped func() bool
 }

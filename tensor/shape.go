@@ -15,9 +15,11 @@ type Shape []int
 // Known reports whether every dimension is known.
 func (s Shape) Known() bool { return !slices.ContainsFunc(s, func(d int) bool { return d < 0 }) }
 
+const maxElems = math.MaxInt / 128
+
 // Elems returns the number of elements. It fails with ErrShape where a dimension
-// is unknown and with ErrLimit where the product does not fit an int32-indexed
-// tensor times eight, the most any kernel can address.
+// is unknown and with ErrLimit where the size in bits of the widest elements would
+// overflow an int.
 func (s Shape) Elems() (int, error) {
 	n, empty := 1, false
 	for _, d := range s {
@@ -28,7 +30,7 @@ func (s Shape) Elems() (int, error) {
 			empty = true
 			continue
 		}
-		if n > math.MaxInt32*8/d {
+		if n > maxElems/d {
 			return 0, fmt.Errorf("shape %v has too many elements: %w", s, ErrLimit)
 		}
 		n *= d

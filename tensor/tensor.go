@@ -142,11 +142,12 @@ func Of[T Element](s Shape, v ...T) (Tensor, error) {
 }
 
 // Values returns the elements: a view of the tensor's memory if its alignment
-// allows, else a copy. A type other than the tensor's is ErrType.
+// allows, else a copy. A type other than the tensor's is ErrType; float16 and
+// bfloat16 tensors give their bits as uint16.
 func Values[T Element](t Tensor) ([]T, error) {
 	var z T
 	d := dtypeOf[T]()
-	if d != t.dtype && !(t.dtype == Float16 || t.dtype == BFloat16) || int(unsafe.Sizeof(z)) != t.dtype.Size() {
+	if half := t.dtype == Float16 || t.dtype == BFloat16; d != t.dtype && !(half && d == UInt16) {
 		return nil, fmt.Errorf("tensor holds %v, not %v: %w", t.dtype, d, ErrType)
 	}
 	if len(t.data) == 0 {

@@ -36,7 +36,7 @@ func TestShape(t *testing.T) {
 		err   error
 	}{
 		{nil, 1, nil}, {Shape{2, 3}, 6, nil}, {Shape{0, huge}, 0, nil},
-		{Shape{-1}, 0, ErrShape}, {Shape{huge, 9}, 0, ErrLimit}, {Shape{huge, huge, huge, huge, huge}, 0, ErrLimit},
+		{Shape{-1}, 0, ErrShape}, {Shape{maxElems}, maxElems, nil}, {Shape{maxElems, 2}, 0, ErrLimit}, {Shape{huge, huge, huge, huge, huge}, 0, ErrLimit},
 		{Shape{0, -1}, 0, ErrShape}, {Shape{math.MaxInt}, 0, ErrLimit},
 	} {
 		got, err := c.shape.Elems()
@@ -81,7 +81,7 @@ func TestElemsProperty(t *testing.T) {
 		if err == nil && float64(n) != product {
 			t.Fatalf("%v has %d elements", s, n)
 		}
-		if err != nil && !(errors.Is(err, ErrLimit) && (product > math.MaxInt32*8 || product == 0)) {
+		if err != nil && !(errors.Is(err, ErrLimit) && (product > maxElems || product == 0)) {
 			t.Fatalf("%v: %v", s, err)
 		}
 	})
@@ -94,7 +94,7 @@ func TestNewChecksSize(t *testing.T) {
 	if _, err := New(Float32, Shape{-1}, Quant{}, nil); !errors.Is(err, ErrShape) {
 		t.Errorf("unknown shape: %v", err)
 	}
-	if _, err := Zeros(Float64, Shape{math.MaxInt32, math.MaxInt32}); !errors.Is(err, ErrLimit) {
+	if _, err := Zeros(Float64, Shape{maxElems, 2}); !errors.Is(err, ErrLimit) {
 		t.Errorf("huge shape: %v", err)
 	}
 	if _, err := Of(Shape{3}, 1.0, 2.0); !errors.Is(err, ErrShape) {
@@ -120,6 +120,13 @@ func TestValues(t *testing.T) {
 	if _, err := Values[uint16](x); !errors.Is(err, ErrType) {
 		t.Errorf("int16 as uint16: %v", err)
 	}
+	half := Raw(Float16, Shape{1}, Quant{}, []byte{0, 0x3c})
+	if v, err := Values[uint16](half); err != nil || v[0] != 0x3c00 {
+		t.Errorf("bits of float16: %v %v", v, err)
+	}
+	if _, err := Values[int16](half); !errors.Is(err, ErrType) {
+		t.Errorf("float16 as int16: %v", err)
+	}
 	odd := append(Aligned(0), 0, 1, 0, 2, 0)
 	y := Raw(UInt16, Shape{2}, Quant{}, odd[1:])
 	u, err := Values[uint16](y)
@@ -136,6 +143,41 @@ func TestValues(t *testing.T) {
 	}
 	if v, err := Values[int8](Raw(Int8, Shape{0}, Quant{}, nil)); err != nil || v != nil {
 		t.Errorf("empty: %v %v", v, err)
+	}
+}
+
+func TestQuant(t *testing.T) {
+	var none Quant
+	if !none.IsZero() || none.PerAxis() || none.Scale() != 0 || none.Zero() != 0 {
+		t.Error("the zero Quant")
+	}
+	q := PerTensor(0.5, -3)
+	if q.IsZero() || q.PerAxis() || q.Scale() != 0.5 || q.Zero() != -3 {
+		t.Error("PerTensor")
+	}
+	if !(Quant{Scales: []float32{1, 2}}).PerAxis() {
+		t.Error("PerAxis")
+	}
+	for d, want := range map[DType][2]int32{
+		Int8: {-128, 127}, UInt8: {0, 255}, Int16: {-32768, 32767}, Int4: {-8, 7}, Int32: {math.MinInt32, math.MaxInt32},
+	} {
+		if lo, hi, ok := d.IntRange(); lo != want[0] || hi != want[1] || !ok {
+			t.Errorf("%v: %d to %d, %v", d, lo, hi, ok)
+		}
+	}
+	if _, _, ok := Float32.IntRange(); ok {
+		t.Error("float32 is quantizable")
+	}
+}
+
+func TestReshaped(t *testing.T) {
+	x, _ := Of(Shape{2, 3}, 1, 2, 3, 4, 5, float32(6))
+	y, err := x.Reshaped(Shape{3, 2})
+	if err != nil || y.Len() != 6 || &y.Bytes()[0] != &x.Bytes()[0] {
+		t.Errorf("%v %v", y.Shape(), err)
+	}
+	if _, err := x.Reshaped(Shape{4}); !errors.Is(err, ErrShape) {
+		t.Errorf("6 elements as 4: %v", err)
 	}
 }
 

@@ -49,10 +49,11 @@ func GetReciprocal(x int32, integerBits int) (scale int32, bitsOverUnit int) {
 	return OneOverOnePlusXForXIn01(minusOne), integerBits - headroomPlus1
 }
 
-// GetInvSqrtQuantizedMultiplierExp returns the multiplier and right shift
-// that stand for 1/sqrt(input): m·2^(-31-shift)·… in TFLite's convention,
-// where shift is multiplied by reverseShift (-1 turns it into a left shift).
-// Inputs 0 and 1 give (MaxInt32, 0); input is not negative.
+// GetInvSqrtQuantizedMultiplierExp returns m and a right shift with
+// 1/sqrt(input) ≈ m·2^(-31-shift), to about 19 bits. The shift is returned
+// multiplied by reverseShift: -1 makes it the left shift that
+// MultiplyByQuantizedMultiplier takes. Inputs 0 and 1 give (MaxInt32, 0);
+// input is not negative.
 func GetInvSqrtQuantizedMultiplierExp(input int32, reverseShift int) (m int32, shift int) {
 	if input <= 1 {
 		return maxRaw[int32](), 0

@@ -265,3 +265,14 @@ func TestUndefinedInputsDoNotPanic(t *testing.T) {
 		CalculateInputRadius(bits, n, 31)
 	})
 }
+
+func TestInvSqrtAccuracy(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		x := rapid.Int32Range(2, math.MaxInt32).Draw(t, "x")
+		m, shift := GetInvSqrtQuantizedMultiplierExp(x, -1)
+		got := math.Ldexp(float64(m), shift-31) * math.Sqrt(float64(x))
+		if math.Abs(got-1) > 0x1p-19 {
+			t.Errorf("relative error %g", got-1)
+		}
+	})
+}

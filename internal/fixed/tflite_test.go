@@ -95,6 +95,7 @@ var tfliteOperators = map[string]func(*testing.T, tfliteCase) []int32{
 		return each(16, func(x int32) int32 { return int32(LUTLookupInt16(int16(x), table)) })
 	},
 	"RSQRT8":            rsqrt8,
+	"HARD_SWISH8":       hardSwish8,
 	"SOFTMAX8":          softmax8,
 	"LOG_SOFTMAX8":      logSoftmax8,
 	"SOFTMAX16":         softmax16,
@@ -118,6 +119,31 @@ func rsqrt8(_ *testing.T, c tfliteCase) []int32 {
 		inv, invShift := GetInvSqrtQuantizedMultiplierExp(x-c.ZIn, -1)
 		y := MultiplyByQuantizedMultiplier(1, inv, invShift+keep)
 		return clamp8(MultiplyByQuantizedMultiplier(y, m, shift-keep) + c.ZOut)
+	})
+}
+
+func hardSwish8(_ *testing.T, c tfliteCase) []int32 {
+	hires := c.SIn * (1.0 / 128)
+	m32, outShift := QuantizeMultiplier(float64(hires / c.SOut))
+	outMultiplier := DownScaleInt32ToInt16Multiplier(m32)
+	m32, reluShift := QuantizeMultiplier(float64(hires / (3.0 / 32768)))
+	reluMultiplier := DownScaleInt32ToInt16Multiplier(m32)
+	return each(8, func(x int32) int32 {
+		v := int16((x - c.ZIn) * 128)
+		preshift := SaturatingRoundingDoublingHighMul16(v, outMultiplier)
+		relu := v
+		if reluShift > 0 {
+			relu = SaturatingLeftShift16(relu, reluShift-1)
+		}
+		relu = SaturatingRoundingDoublingHighMul16(relu, reluMultiplier)
+		if reluShift > 0 {
+			relu = SaturatingLeftShift16(relu, 1)
+		} else {
+			relu = RoundingDivideByPOT(relu, -reluShift)
+		}
+		relu = int16((int32(relu) + 1<<15) >> 1)
+		y := RoundingDivideByPOT(SaturatingDoublingHighMul16(relu, preshift), -outShift)
+		return clamp8(int32(y) + c.ZOut)
 	})
 }
 

@@ -68,7 +68,7 @@ func Erfc(x float64) float64 {
 }
 
 // erfSmallPlain64 returns erf(x) in plain float64 for |x| ≤ 1, to about 2 ulp.
-func erfSmallPlain64(x float64) float64 { return x * horner(float64(x*x), erfPlain) }
+func erfSmallPlain64(x float64) float64 { return float64(x * horner(float64(x*x), erfPlain)) }
 
 // erfcPlain64 returns erfc(x) in plain float64 for float32 values x in
 // [0, 11], whose squares are exact, to about 4 ulp.

@@ -104,7 +104,7 @@ func expPlain(x float64) float64 {
 	r -= float64(k * ln2Low.hi)
 	z := float64(r * r)
 	m := horner(z, expEven) + float64(r*horner(z, expOdd))
-	return m * math.Float64frombits(uint64(1023+int(k))<<52)
+	return float64(m * math.Float64frombits(uint64(1023+int(k))<<52))
 }
 
 // expm1Plain64 returns exp(x)-1 in plain float64 for |x| < 700, to about 3 ulp.

@@ -2,25 +2,34 @@ package libm
 
 // Constants as double-doubles: the nearest float64 and what is left.
 var (
-	piOver2    = dd{0x1.921fb54442d18p+0, 0x1.1a62633145c07p-54}
-	twoSqrtPi  = dd{0x1.20dd750429b6dp+0, 0x1.1ae3a914fed80p-56} // 2/√π
-	ln2Low     = dd{0x1.9ef35793c7673p-41, 0x1.f97b57a079a19p-103}
-	expCoef    = inverseFactorials(1, 1, 7, false)
-	logCoef    = inverseOdds(5)
-	sinCoef    = inverseFactorials(1, 2, 5, true)
-	cosCoef    = inverseFactorials(0, 2, 5, true)
-	expTail    = round(inverseFactorials(8, 1, 10, false))
-	logTail    = round(inverseOdds(16)[5:])
-	sinTail    = round(inverseFactorials(1, 2, 13, true)[5:])
-	cosTail    = round(inverseFactorials(0, 2, 13, true)[5:])
-	expEven    = round(inverseFactorials(0, 2, 7, false))
-	expOdd     = round(inverseFactorials(1, 2, 7, false))
-	expm1Plain = round(inverseFactorials(1, 1, 14, false))
-	logPlain   = round(inverseOdds(13)[1:])
+	piOver2   = dd{0x1.921fb54442d18p+0, 0x1.1a62633145c07p-54}
+	twoSqrtPi = dd{0x1.20dd750429b6dp+0, 0x1.1ae3a914fed80p-56} // 2/√π
+	ln2Low    = dd{0x1.9ef35793c7673p-41, 0x1.f97b57a079a19p-103}
+)
+
+// Coefficients of the double-double series: the first ones in double-double
+// (Coef), the others in float64 (Tail).
+var (
+	expCoef = inverseFactorials(1, 1, 7, false) // (exp(x)-1)/x
+	expTail = round(inverseFactorials(8, 1, 10, false))
+	logCoef = inverseOdds(5) // atanh(s)/s, in s²
+	logTail = round(inverseOdds(16)[5:])
+	sinCoef = inverseFactorials(1, 2, 5, true) // sin(x)/x, in x²
+	sinTail = round(inverseFactorials(1, 2, 13, true)[5:])
+	cosCoef = inverseFactorials(0, 2, 5, true) // cos(x), in x²
+	cosTail = round(inverseFactorials(0, 2, 13, true)[5:])
+	erfCoef = makeErfCoef()[:8] // erf(x)/x, in x²
+	erfTail = round(makeErfCoef()[8:])
+)
+
+// Coefficients of the float64 series behind the float32 functions.
+var (
+	expEven    = round(inverseFactorials(0, 2, 7, false))  // cosh(x), in x²
+	expOdd     = round(inverseFactorials(1, 2, 7, false))  // sinh(x)/x, in x²
+	expm1Plain = round(inverseFactorials(1, 1, 14, false)) // (exp(x)-1)/x
+	logPlain   = round(inverseOdds(13)[1:])                // (atanh(s)-s)/s³, in s²
 	sinPlain   = round(inverseFactorials(1, 2, 9, true))
 	cosPlain   = round(inverseFactorials(0, 2, 9, true))
-	erfCoef    = makeErfCoef()[:8]
-	erfTail    = round(makeErfCoef()[8:])
 	erfPlain   = round(makeErfCoef())
 	erfcPlain  = append(round(erfcCoef), erfcTail...)
 )
@@ -32,7 +41,7 @@ const (
 	log2E   = 1.44269504088896340735992468100189214
 )
 
-// inverseFactorials returns 1/n! for count values of n from first in steps of
+// inverseFactorials returns 1/n!, which is exact in its divisor up to 22!, for count values of n from first in steps of
 // step, with alternating signs if asked.
 func inverseFactorials(first, step, count int, alternate bool) []dd {
 	c := make([]dd, count)

@@ -104,7 +104,7 @@ func Cos(x float64) float64 {
 
 // sinPlain64 and cosPlain64 return sin(r) and cos(r) in plain float64 for
 // |r| ≤ π/4, to about 1 ulp.
-func sinPlain64(r float64) float64 { return r * horner(float64(r*r), sinPlain) }
+func sinPlain64(r float64) float64 { return float64(r * horner(float64(r*r), sinPlain)) }
 
 func cosPlain64(r float64) float64 { return horner(float64(r*r), cosPlain) }
 

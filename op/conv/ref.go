@@ -118,25 +118,35 @@ func convFloat(c *op.Call) (op.Kernel, error) {
 
 // prepareQuantized prepares an integer convolution with weights of one type.
 func prepareQuantized(c *op.Call, weights tensor.DType) (Params, *op.Requant, error) {
-	in, filter, out := &c.In[0], &c.In[1], &c.Out[0]
 	p, err := prepare(c)
 	if err != nil {
 		return p, nil, err
 	}
-	if filter.DType != weights || out.DType != in.DType {
-		return p, nil, fmt.Errorf("%v input with %v filter and %v output: %w", in.DType, filter.DType, out.DType, tensor.ErrUnsupported)
+	if c.In[1].DType != weights {
+		return p, nil, fmt.Errorf("%v input with %v filter: %w", c.In[0].DType, c.In[1].DType, tensor.ErrUnsupported)
+	}
+	q, err := Requant(c, p)
+	return p, q, err
+}
+
+// Requant is the step from an integer convolution's sums to its outputs: uint8
+// takes the product of the scales in float, the others in double and per channel.
+func Requant(c *op.Call, p Params) (*op.Requant, error) {
+	in, filter, out := &c.In[0], &c.In[1], &c.Out[0]
+	if out.DType != in.DType {
+		return nil, fmt.Errorf("%v input with %v output: %w", in.DType, out.DType, tensor.ErrUnsupported)
 	}
 	if err := op.CheckActivations(in, out); err != nil {
-		return p, nil, err
+		return nil, err
 	}
 	factors := op.PerTensorFactor(in, filter, out)
 	if in.DType != tensor.UInt8 {
+		var err error
 		if factors, err = op.PerChannelFactors(in, filter, out, channels(p, filter.Shape)); err != nil {
-			return p, nil, err
+			return nil, err
 		}
 	}
-	q, err := op.NewRequant(factors, p.Act, out)
-	return p, q, err
+	return op.NewRequant(factors, p.Act, out)
 }
 
 func convInt8(c *op.Call) (op.Kernel, error) {
@@ -209,10 +219,7 @@ func convHybrid(c *op.Call) (op.Kernel, error) {
 	if err != nil {
 		return op.Kernel{}, err
 	}
-	quantize := op.QuantizeAsymmetric
-	if op.AllEqual(scales) {
-		quantize = op.QuantizeSymmetric
-	}
+	quantize := HybridQuantizer(scales)
 	return op.Kernel{
 		Temp: func(in, _ []tensor.Shape) (int, error) { return in[0][1:].Elems() },
 		Run: func(r *op.Run) error {
@@ -238,4 +245,13 @@ func convHybrid(c *op.Call) (op.Kernel, error) {
 			return nil
 		},
 	}, nil
+}
+
+// HybridQuantizer returns how activations are quantized for a filter with the
+// given scales: TFLite takes equal scales for one per-tensor scale.
+func HybridQuantizer(scales []float32) func(x []float32, q []int8) (scale float32, zero int32) {
+	if op.AllEqual(scales) {
+		return op.QuantizeSymmetric
+	}
+	return op.QuantizeAsymmetric
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/litequant/litequant/graph"
+	"github.com/litequant/litequant/internal/fixed"
 	"github.com/litequant/litequant/internal/schema/fb"
 	"github.com/litequant/litequant/op"
 	"github.com/litequant/litequant/tensor"
@@ -49,9 +50,26 @@ func refFloat(c *op.Call) (op.Kernel, error) {
 	}}, nil
 }
 
-// Prepare returns the requantization of an integer product. One scale for all
-// units takes the product of scales in float, several take it in double.
-func Prepare(c *op.Call, weights tensor.DType) (*op.Requant, error) {
+// Requant is the step from a sum to a quantized output. LiteRT's reference
+// kernels take it in double precision, without a fixed-point multiplier:
+// round(sum · input scale · weight scale / output scale) + zero point, clamped.
+type Requant struct {
+	scales []float64 // one a unit, or one for all
+	zero   int32
+	lo, hi int32
+}
+
+// Apply requantizes a sum of the given unit.
+func (q *Requant) Apply(sum int64, unit int) int32 {
+	if len(q.scales) == 1 {
+		unit = 0
+	}
+	return min(max(fixed.MultiplyByEffectiveScale(sum, q.scales[unit])+q.zero, q.lo), q.hi)
+}
+
+// NewRequant prepares the requantization of an integer product with weights of
+// the given type.
+func NewRequant(c *op.Call, weights tensor.DType) (*Requant, error) {
 	in, w, out := &c.In[0], &c.In[1], &c.Out[0]
 	if w.DType != weights || out.DType != in.DType {
 		return nil, fmt.Errorf("%v input with %v weights and %v output: %w", in.DType, w.DType, out.DType, tensor.ErrUnsupported)
@@ -62,17 +80,19 @@ func Prepare(c *op.Call, weights tensor.DType) (*op.Requant, error) {
 	if w.Unknown || len(w.Shape) != 2 || w.Shape[0] < 0 {
 		return nil, fmt.Errorf("weights of unknown shape: %w", tensor.ErrUnsupported)
 	}
-	if !w.Quant.PerAxis() {
-		if err := w.Quantized(); err != nil {
-			return nil, err
-		}
-		return op.NewRequant(op.PerTensorFactor(in, w, out), activation(c), out)
+	units := 1
+	if w.Quant.PerAxis() {
+		units = w.Shape[0]
+	} else if err := w.Quantized(); err != nil {
+		return nil, err
 	}
-	factors, err := op.PerChannelFactors(in, w, out, w.Shape[0])
+	scales, err := op.PerChannelFactors(in, w, out, units)
 	if err != nil {
 		return nil, err
 	}
-	return op.NewRequant(factors, activation(c), out)
+	q := &Requant{scales: scales, zero: int32(out.Quant.Zero())}
+	q.lo, q.hi, err = op.QuantRange(activation(c), out)
+	return q, err
 }
 
 type integer interface {
@@ -89,7 +109,7 @@ func dot[X, W, A integer](x []X, w []W, zeroX, zeroW A) A {
 }
 
 func refInt8(c *op.Call) (op.Kernel, error) {
-	q, err := Prepare(c, tensor.Int8)
+	q, err := NewRequant(c, tensor.Int8)
 	if err != nil {
 		return op.Kernel{}, err
 	}
@@ -99,13 +119,13 @@ func refInt8(c *op.Call) (op.Kernel, error) {
 		x, w, out, bias := op.I8s(r.In[0]), op.I8s(r.In[1]), op.I8s(r.Out[0]), op.BiasOperand(r.In, 2)
 		return rows(r, units, func(row, unit int) {
 			sum := dot(x[row*depth:(row+1)*depth], w[unit*depth:], zeroX, zeroW)
-			out[row*units+unit] = int8(q.Apply(sum+int32(bias.At(unit)), unit))
+			out[row*units+unit] = int8(q.Apply(int64(sum+int32(bias.At(unit))), unit))
 		})
 	}}, nil
 }
 
 func refUint8(c *op.Call) (op.Kernel, error) {
-	q, err := Prepare(c, tensor.UInt8)
+	q, err := NewRequant(c, tensor.UInt8)
 	if err != nil {
 		return op.Kernel{}, err
 	}
@@ -115,15 +135,14 @@ func refUint8(c *op.Call) (op.Kernel, error) {
 		x, w, out, bias := r.In[0].Bytes(), r.In[1].Bytes(), r.Out[0].Bytes(), op.BiasOperand(r.In, 2)
 		return rows(r, units, func(row, unit int) {
 			sum := dot(x[row*depth:(row+1)*depth], w[unit*depth:], zeroX, zeroW)
-			out[row*units+unit] = uint8(q.Apply(sum+int32(bias.At(unit)), unit))
+			out[row*units+unit] = uint8(q.Apply(int64(sum+int32(bias.At(unit))), unit))
 		})
 	}}, nil
 }
 
-// refInt16 is 16x8, with an int64 bias and a 16-bit multiplier, or an int32 bias
-// and the usual one.
+// refInt16 is 16x8: int16 activations, int8 weights, sums of 64 bits.
 func refInt16(c *op.Call) (op.Kernel, error) {
-	q, err := Prepare(c, tensor.Int8)
+	q, err := NewRequant(c, tensor.Int8)
 	if err != nil {
 		return op.Kernel{}, err
 	}
@@ -135,10 +154,9 @@ func refInt16(c *op.Call) (op.Kernel, error) {
 		return rows(r, units, func(row, unit int) {
 			sum := dot(x[row*depth:(row+1)*depth], w[unit*depth:], 0, zeroW) + bias.At(unit)
 			if narrow {
-				out[row*units+unit] = int16(q.Apply(int32(sum), unit))
-				return
+				sum = int64(int32(sum))
 			}
-			out[row*units+unit] = int16(q.ApplyWide(sum, unit))
+			out[row*units+unit] = int16(q.Apply(sum, unit))
 		})
 	}}, nil
 }

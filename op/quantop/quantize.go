@@ -104,6 +104,9 @@ func axisOf(f *op.Fact) (func(s tensor.Shape) axis, error) {
 }
 
 func (a *axis) at(i int) (scale float32, zero int32) {
+	if len(a.scales) == 1 {
+		return a.scales[0], a.zeros[0]
+	}
 	c := i / a.inner % len(a.scales)
 	return a.scales[c], a.zeros[c]
 }

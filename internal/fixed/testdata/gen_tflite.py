@@ -97,6 +97,9 @@ for s in [0.05, 0.1, 1 / 16, 0.5]:
     rows[1] = np.arange(10) * 300
     case("SOFTMAX16", s / 256, 0, 1 / 32768, 0, run(B.SOFTMAX, 3, so, rows, s / 256, 0, np.int16, 1 / 32768, 0), input=rows.reshape(-1).tolist(), depth=10)
 
+for s, so in [(0.05, 0.04), (0.1, 0.1), (0.003, 0.003), (0.7, 1.5)]:
+    case("HARD_SWISH8", s, 5, so, -20, run(B.HARD_SWISH, 1, schema.HardSwishOptionsT(), all8, s, 5, np.int8, so, -20))
+
 # The int64 requantization: CONV_2D 1x1 with an int64 bias.
 x = all16[:, ::64].reshape(-1, 1, 1, 1)
 co = schema.Conv2DOptionsT(); co.strideW = co.strideH = co.dilationWFactor = co.dilationHFactor = 1

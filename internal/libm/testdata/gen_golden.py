@@ -39,7 +39,7 @@ def positive(xs):
     return [abs(x) for x in xs]
 
 FUNCTIONS = {  # name: (function, arguments for float32, arguments for float64)
-    "exp": (mp.exp, uniform(-105, 89, 40) + spread(-30, 0, 20) + uniform(-2, 2, 20), uniform(-746, 710, 50) + spread(-60, 0, 20) + uniform(-2, 2, 30)),
+    "exp": (mp.exp, uniform(-105, 89, 40) + spread(-30, 0, 20) + uniform(-2, 2, 20), uniform(-746, 710, 50) + uniform(-745.1, -708, 40) + spread(-60, 0, 20) + uniform(-2, 2, 30)),
     "expm1": (mp.expm1, uniform(-20, 89, 30) + spread(-40, 1, 40), uniform(-40, 710, 30) + spread(-70, 1, 60)),
     "log": (mp.log, positive(spread(-149, 126, 40)) + [1 + d for d in spread(-22, -2, 30)], positive(spread(-1073, 1022, 40)) + [1 + d for d in spread(-50, -2, 50)]),
     "log1p": (mp.log1p, [abs(x) for x in spread(-60, 60, 40)] + uniform(-0.999, 1, 40), [abs(x) for x in spread(-80, 200, 40)] + uniform(-0.9999, 1, 60)),
@@ -47,7 +47,7 @@ FUNCTIONS = {  # name: (function, arguments for float32, arguments for float64)
     "sin": (mp.sin, spread(-30, 2, 30) + spread(3, 126, 40), spread(-60, 2, 40) + spread(3, 1022, 60)),
     "cos": (mp.cos, spread(-30, 2, 30) + spread(3, 126, 40), spread(-60, 2, 40) + spread(3, 1022, 60)),
     "erf": (mp.erf, spread(-40, 2, 80), spread(-70, 2, 80)),
-    "erfc": (mp.erfc, spread(-30, 1, 40) + uniform(0.4, 9, 40), spread(-60, 1, 40) + uniform(0.4, 26, 60)),
+    "erfc": (mp.erfc, spread(-30, 1, 40) + uniform(0.4, 9, 40), spread(-60, 1, 40) + uniform(0.4, 26, 60) + uniform(26.5, 27.2, 20)),
     "cbrt": (lambda x: mp.sign(x) * mp.cbrt(abs(x)), spread(-149, 126, 60), spread(-1073, 1022, 80)),
 }
 
@@ -56,7 +56,7 @@ def power(x, y):
 
 PAIRS = {
     "pow": (power, [(abs(a), b) for a, b in zip(spread(-100, 100, 60), uniform(-1, 1, 60))] + [(random.uniform(0.5, 2), random.uniform(-90, 90)) for _ in range(40)] + [(-1.5, 3), (-3, -5), (2, 0.5)],
-                   [(abs(a), b) for a, b in zip(spread(-900, 900, 60), uniform(-1, 1, 60))] + [(random.uniform(0.5, 2), random.uniform(-900, 900)) for _ in range(60)] + [(-1.5, 3.0), (-3.0, -5.0), (1 + 2.0 ** -50, 2.0 ** 55)]),
+                   [(abs(a), b) for a, b in zip(spread(-900, 900, 60), uniform(-1, 1, 60))] + [(random.uniform(0.5, 2), random.uniform(-900, 900)) for _ in range(60)] + [(2.0 ** random.uniform(-1, 0), random.uniform(1074, 1500)) for _ in range(30)] + [(-1.5, 3.0), (-3.0, -5.0), (1 + 2.0 ** -50, 2.0 ** 55)]),
     "atan2": (lambda y, x: mp.atan2(mpf(y), mpf(x)), list(zip(spread(-30, 30, 50), spread(-30, 30, 50))) + list(zip(uniform(-1, 1, 30), uniform(-1, 1, 30))),
                      list(zip(spread(-40, 40, 60), spread(-40, 40, 60))) + list(zip(uniform(-1, 1, 60), uniform(-1, 1, 60))) + list(zip(spread(-500, 500, 20), spread(-400, 400, 20)))),
 }

@@ -2,11 +2,13 @@
  *
  * usage: glibc NAME f32 STRIDE   every float32 whose bits are a multiple of STRIDE
  *        glibc NAME f64 COUNT    COUNT float64 from xorshift64 bits
- * For each argument (pair) it writes libm's result and the long double
- * result rounded once, as raw little-endian values.
- * build: cc -O1 glibc.c -lm
+ * For each argument (pair) it writes libm's result and the result in higher
+ * precision (long double, __float128) rounded once, as raw little-endian
+ * values.
+ * build: cc -O1 glibc.c -lquadmath -lm
  */
 #include <math.h>
+#include <quadmath.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,21 +19,22 @@ typedef struct {
   float (*f)(float);
   double (*d)(double);
   long double (*l)(long double);
+  __float128 (*q)(__float128);
 } unary_t;
 typedef struct {
   const char *name;
   float (*f)(float, float);
   double (*d)(double, double);
   long double (*l)(long double, long double);
+  __float128 (*q)(__float128, __float128);
 } binary_t;
 
+#define ROW(n) {#n, n##f, n, n##l, n##q}
 static const unary_t unary[] = {
-    {"exp", expf, exp, expl},       {"expm1", expm1f, expm1, expm1l}, {"log", logf, log, logl},
-    {"log1p", log1pf, log1p, log1pl}, {"tanh", tanhf, tanh, tanhl},   {"sin", sinf, sin, sinl},
-    {"cos", cosf, cos, cosl},       {"erf", erff, erf, erfl},         {"erfc", erfcf, erfc, erfcl},
-    {"cbrt", cbrtf, cbrt, cbrtl},
+    ROW(exp), ROW(expm1), ROW(log), ROW(log1p), ROW(tanh),
+    ROW(sin), ROW(cos), ROW(erf), ROW(erfc), ROW(cbrt),
 };
-static const binary_t binary[] = {{"pow", powf, pow, powl}, {"atan2", atan2f, atan2, atan2l}};
+static const binary_t binary[] = {ROW(pow), ROW(atan2)};
 
 static uint64_t state = 88172645463325252ull;
 static uint64_t next(void) {
@@ -58,7 +61,7 @@ int main(int argc, char **argv) {
         /* exponents in [-40, 24): where these functions are interesting */
         uint64_t r = next();
         double x = f64((r & 0x800fffffffffffffull) | ((983 + (r >> 52) % 64) << 52));
-        put64(unary[k].d(x), unary[k].l(x));
+        put64(unary[k].d(x), unary[k].q(x));
       }
     return 0;
   }
@@ -70,7 +73,7 @@ int main(int argc, char **argv) {
       double x = f64((r & 0xfffffffffffffull) | ((1008 + (r >> 52) % 32) << 52));
       double y = f64((s & 0x800fffffffffffffull) | ((1013 + (s >> 52) % 16) << 52));
       if (single) put32(binary[k].f(x, y), binary[k].l((float)x, (float)y));
-      else put64(binary[k].d(x, y), binary[k].l(x, y));
+      else put64(binary[k].d(x, y), binary[k].q(x, y));
     }
     return 0;
   }

@@ -1,0 +1,8 @@
+// Package fused holds what fusecheck must find and what it must not.
+package fused
+
+// Bad is compiled to one fused instruction where there is one.
+func Bad(x, y, z float32) float32 { return x*y + z }
+
+// Good is not.
+func Good(x, y, z float32) float32 { return float32(x*y) + z }
