@@ -139,6 +139,15 @@ func (r *Runner) find(name string, names []string, ids []graph.ValueID) graph.Va
 // change too, as TFLite's non-strict resize allows. The other inputs keep their
 // shapes, their contents are lost, and variables are reset.
 func (r *Runner) Resize(name string, s tensor.Shape) error {
+	if err := r.ResizeKeeping(name, s); err != nil {
+		return err
+	}
+	r.Reset()
+	return nil
+}
+
+// ResizeKeeping is Resize, except that variables keep their values.
+func (r *Runner) ResizeKeeping(name string, s tensor.Shape) error {
 	v := r.find(name, r.inNames, r.inIDs)
 	if v == graph.None {
 		return fmt.Errorf("no input %q, the model has %q: %w", name, r.inNames, tensor.ErrShape)
@@ -197,6 +206,8 @@ func (r *Runner) place(p *plan, arena []byte, v graph.ValueID) (tensor.Tensor, e
 		return tensor.Raw(f.DType, f.Shape, f.Quant, arena[at:at+p.size[v]:at+p.size[v]]), nil
 	case f.Const != nil:
 		return f.Tensor(), nil
+	case f.Variable && r.tensors != nil && r.tensors[v].Shape().Equal(f.Shape):
+		return r.tensors[v], nil
 	case f.Variable:
 		return newVariable(f)
 	}

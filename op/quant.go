@@ -5,7 +5,7 @@ import "github.com/litequant/litequant/tensor"
 // Quant says how an operator is quantized. Its rules are a closed vocabulary, so
 // that quantizers need no knowledge of single operators.
 type Quant struct {
-	// In has a rule an operand; operands without one are Plainly untouched
+	// In has a rule an operand; operands without one are plainly untouched
 	// (shapes, axes, indices). Out has a rule a result; a missing rule is Free.
 	In, Out []Rule
 	// Int16 replaces the rules in the 16x8 family; nil means the same rules,
@@ -20,6 +20,9 @@ type Quant struct {
 	// Same marks operators whose float operands and results share one set of
 	// parameters (TFLite's "same scale" operators).
 	Same bool
+	// Dense marks fully connected layers, which TensorFlow can be told to quantize
+	// per tensor.
+	Dense bool
 	// None marks operators that are never quantized.
 	None bool
 }

@@ -30,6 +30,7 @@ var FullyConnected = &op.Def{
 		In:      []op.Rule{op.Activation(), op.PerChannel(0), op.BiasOf(0, 1)},
 		Weights: []int{1},
 		Asym:    true,
+		Dense:   true,
 	},
 	Ref: op.ByType(0, map[tensor.DType]op.Maker{
 		tensor.Float32: op.ByType(1, map[tensor.DType]op.Maker{tensor.Float32: refFloat, tensor.Int8: refHybrid}),

@@ -88,12 +88,9 @@ var MaxPoolGrad = def(MaxPoolGradCode, "MAX_POOL_2D_GRAD",
 		return op.Kernel{Run: func(r *op.Run) error {
 			x, y, dy, dx := op.F32s(r.In[0]), op.F32s(r.In[1]), op.F32s(r.In[2]), op.F32s(r.Out[0])
 			clear(dx)
-			windows(p, r.In[0].Shape(), r.In[1].Shape(), func(o int, inputs func(func(i int) bool)) {
-				for i := range inputs {
-					if x[i] == y[o] {
-						dx[i] += dy[o]
-						break
-					}
+			windows(p, r.In[0].Shape(), r.In[1].Shape(), func(o int, w window2D) {
+				if i := w.find(func(i int) bool { return x[i] == y[o] }); i >= 0 {
+					dx[i] += dy[o]
 				}
 			})
 			return nil
@@ -112,37 +109,49 @@ var AveragePoolGrad = def(AveragePoolGradCode, "AVERAGE_POOL_2D_GRAD",
 		return op.Kernel{Run: func(r *op.Run) error {
 			dy, dx := op.F32s(r.In[1]), op.F32s(r.Out[0])
 			clear(dx)
-			windows(p, r.In[0].Shape(), r.In[1].Shape(), func(o int, inputs func(func(i int) bool)) {
-				n := 0
-				for range inputs {
-					n++
-				}
-				for i := range inputs {
-					dx[i] += dy[o] / float32(n)
-				}
+			windows(p, r.In[0].Shape(), r.In[1].Shape(), func(o int, w window2D) {
+				share := dy[o] / float32((w.y1-w.y0)*(w.x1-w.x0))
+				w.find(func(i int) bool {
+					dx[i] += share
+					return false
+				})
 			})
 			return nil
 		}}, nil
 	})
 
-// windows visits each output of a pool with the inputs its window covers.
-func windows(p pool.Params, in, out tensor.Shape, f func(o int, inputs func(func(i int) bool))) {
+// window2D is the part of a pool's window that lies in the input, for one
+// channel of one image.
+type window2D struct {
+	y0, y1, x0, x1        int
+	base, width, channels int // index of element (y,x): base + (y·width + x)·channels
+}
+
+// find returns the index of the first element for which is answers true, -1 if
+// there is none.
+func (w *window2D) find(is func(i int) bool) int {
+	for y := w.y0; y < w.y1; y++ {
+		for x := w.x0; x < w.x1; x++ {
+			if i := w.base + (y*w.width+x)*w.channels; is(i) {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// windows visits each output of a pool with its window.
+func windows(p pool.Params, in, out tensor.Shape, f func(o int, w window2D)) {
 	beforeH, beforeW := p.H.Before(in[1], out[1]), p.W.Before(in[2], out[2])
 	o := 0
 	for b := range out[0] {
 		for y := range out[1] {
 			for x := range out[2] {
 				y0, x0 := y*p.H.Stride-beforeH, x*p.W.Stride-beforeW
+				w := window2D{max(y0, 0), min(y0+p.H.Kernel, in[1]), max(x0, 0), min(x0+p.W.Kernel, in[2]), 0, in[2], in[3]}
 				for c := range out[3] {
-					f(o, func(yield func(int) bool) {
-						for iy := max(y0, 0); iy < min(y0+p.H.Kernel, in[1]); iy++ {
-							for ix := max(x0, 0); ix < min(x0+p.W.Kernel, in[2]); ix++ {
-								if !yield(((b*in[1]+iy)*in[2]+ix)*in[3] + c) {
-									return
-								}
-							}
-						}
-					})
+					w.base = b*in[1]*in[2]*in[3] + c
+					f(o, w)
 					o++
 				}
 			}

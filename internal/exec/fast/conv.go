@@ -75,16 +75,19 @@ func stripKernel(e *Env, r rows, geometry func(in, out tensor.Shape) simd.Conv) 
 			t.run, t.g = run, geometry(run.In[0].Shape(), run.Out[0].Shape())
 			t.lay = layStrips(&t.g, r)
 			r.prepare(t, run.Temp[:t.lay.prepare])
-			n := run.In[0].Shape()[0] * t.lay.count
-			for len(t.locals) < n {
+			for len(t.locals) < t.lay.group*t.lay.count {
 				t.locals = append(t.locals, r.local())
 			}
-			for b := range run.In[0].Shape()[0] {
-				r.image(&t.g, run.In[0], b, t.imageTemp(b))
-			}
-			e.Run(n, t)
-			if run.Stop() {
-				return op.ErrStopped
+			batch := run.In[0].Shape()[0]
+			for t.first = 0; t.first < batch; t.first += t.lay.group {
+				n := min(t.lay.group, batch-t.first)
+				for b := range n {
+					r.image(&t.g, run.In[0], t.first+b, t.imageTemp(t.first+b))
+				}
+				e.Run(n*t.lay.count, t)
+				if run.Stop() {
+					return op.ErrStopped
+				}
 			}
 			return nil
 		},
@@ -94,6 +97,7 @@ func stripKernel(e *Env, r rows, geometry func(in, out tensor.Shape) simd.Conv) 
 // strips is how an image's output pixels are cut.
 type strips struct {
 	pixels, count int // pixels a strip, strips an image
+	group         int // images at a time
 	prepare       int // scratch bytes of the weights,
 	image, strip  int // of an image and of a strip
 }
@@ -102,11 +106,15 @@ type strips struct {
 // stays in L2 beside the filter.
 const stripTarget = 128 << 10
 
+// groupStrips bounds the strips that have scratch memory at the same time.
+const groupStrips = 32
+
 func layStrips(g *simd.Conv, r rows) strips {
 	var s strips
 	perPixel := max(r.stripBytes(g, 1), 1)
 	s.pixels = min(max(stripTarget/perPixel, 16), max(g.Pixels(), 1))
 	s.count = (g.Pixels() + s.pixels - 1) / s.pixels
+	s.group = max(groupStrips/max(s.count, 1), 1)
 	s.prepare, s.image, s.strip = round64(r.prepareBytes()), round64(r.imageBytes(g)), round64(r.stripBytes(g, s.pixels))
 	return s
 }
@@ -118,7 +126,9 @@ func round64(n int) int {
 	return (n + 127) &^ 63
 }
 
-func (s *strips) bytes(batch int) int { return s.prepare + batch*(s.image+s.count*s.strip) }
+func (s *strips) bytes(batch int) int {
+	return s.prepare + min(batch, s.group)*(s.image+s.count*s.strip)
+}
 
 // stripTask is one runner's invocation of a strip kernel.
 type stripTask struct {
@@ -127,20 +137,22 @@ type stripTask struct {
 	g      simd.Conv
 	lay    strips
 	locals []any
+	first  int            // image of the group
 	packed simd.PackedF32 // the filter, where it is a variable
 }
 
 func (t *stripTask) imageTemp(b int) []byte {
-	return t.run.Temp[t.lay.prepare+b*t.lay.image:][:t.lay.image]
+	return t.run.Temp[t.lay.prepare+(b-t.first)*t.lay.image:][:t.lay.image]
 }
 
-// Chunk computes strip i%count of image i/count.
+// Chunk computes strip i%count of the group's image i/count.
 func (t *stripTask) Chunk(i int) {
 	if t.run.Stop() {
 		return
 	}
-	b, s := i/t.lay.count, i%t.lay.count
-	at := t.lay.prepare + t.run.In[0].Shape()[0]*t.lay.image + i*t.lay.strip
+	b, s := t.first+i/t.lay.count, i%t.lay.count
+	images := min(t.lay.group, t.run.In[0].Shape()[0])
+	at := t.lay.prepare + images*t.lay.image + i*t.lay.strip
 	p0 := s * t.lay.pixels
 	t.rows.strip(t, b, p0, min(p0+t.lay.pixels, t.g.Pixels()), t.run.Temp[at:at+t.lay.strip], t.locals[i])
 }

@@ -60,6 +60,9 @@ var Kernels = joined(fast.Kernels, fast.Table{
 	training.ConvFilterGradCode:   convFilterGrad,
 	training.DenseInputGradCode:   denseInputGrad,
 	training.DenseWeightsGradCode: denseWeightsGrad,
+	training.MaxPoolGradCode:      maxPoolGrad,
+	training.ClampGradCode:        clampGrad,
+	training.BiasGradCode:         biasGrad,
 	training.AdamCode:             adam,
 })
 
@@ -223,8 +226,8 @@ func (t *filterGradTask) Chunk(i int) {
 	}
 }
 
-// adamBlock is the number of elements a chunk of an optimiser's step updates.
-const adamBlock = 1 << 14
+// block is the number of elements a chunk of an element-wise step takes.
+const block = 1 << 14
 
 func adam(e *fast.Env, c *op.Call) (op.Kernel, bool, error) {
 	return op.Kernel{
@@ -232,7 +235,7 @@ func adam(e *fast.Env, c *op.Call) (op.Kernel, bool, error) {
 		Run: func(r *op.Run) error {
 			t := r.State.(*adamTask)
 			t.w, t.m, t.v, t.g, t.h = op.F32s(r.In[0]), op.F32s(r.In[1]), op.F32s(r.In[2]), op.F32s(r.In[3]), op.F32s(r.In[4])
-			e.Run((len(t.w)+adamBlock-1)/adamBlock, t)
+			e.Run((len(t.w)+block-1)/block, t)
 			return nil
 		},
 	}, true, nil
@@ -245,6 +248,6 @@ type adamTask struct {
 
 // Chunk updates block i.
 func (t *adamTask) Chunk(i int) {
-	a, b := i*adamBlock, min((i+1)*adamBlock, len(t.w))
+	a, b := i*block, min((i+1)*block, len(t.w))
 	t.level.AdamF32(t.w[a:b], t.m[a:b], t.v[a:b], t.g[a:b], t.h[0], t.h[1], t.h[2], t.h[3])
 }

@@ -1,0 +1,7 @@
+//go:build !amd64 || purego
+
+package simd
+
+func cpuLevels() []*Level { return nil }
+
+func pause() {}

@@ -1,0 +1,59 @@
+package train
+
+import (
+	"math"
+
+	"github.com/litequant/litequant/graph"
+	"github.com/litequant/litequant/op/training"
+)
+
+// Optimizer turns gradients into steps. Implementations are of this package.
+type Optimizer interface {
+	// step is the operator of a step, which takes the weight, its slots, the
+	// gradient and hyper parameters.
+	step() graph.OpCode
+	slots() int
+	// hyper returns the parameters of step t, which counts from 1.
+	hyper(t int) []float32
+}
+
+// Adam is Keras's Adam; zero fields are its defaults: 0.001, 0.9, 0.999, 1e-7.
+type Adam struct{ LearningRate, Beta1, Beta2, Epsilon float64 }
+
+func (a Adam) step() graph.OpCode { return training.AdamCode }
+func (a Adam) slots() int         { return 2 }
+
+func (a Adam) hyper(t int) []float32 {
+	lr, b1, b2, eps := or(a.LearningRate, 0.001), or(a.Beta1, 0.9), or(a.Beta2, 0.999), or(a.Epsilon, 1e-7)
+	p1, p2 := power(b1, t), power(b2, t)
+	return []float32{float32(lr * math.Sqrt(1-p2) / (1 - p1)), float32(1 - b1), float32(1 - b2), float32(eps)}
+}
+
+// SGD is gradient descent with momentum; a zero LearningRate is Keras's 0.01.
+type SGD struct{ LearningRate, Momentum float64 }
+
+func (s SGD) step() graph.OpCode { return training.SGDCode }
+func (s SGD) slots() int         { return 1 }
+
+func (s SGD) hyper(int) []float32 {
+	return []float32{float32(or(s.LearningRate, 0.01)), float32(s.Momentum)}
+}
+
+func or(x, otherwise float64) float64 {
+	if x == 0 {
+		return otherwise
+	}
+	return x
+}
+
+// power is b^t by repeated squaring: the same bits on every CPU, unlike math.Pow.
+func power(b float64, t int) float64 {
+	p := 1.0
+	for ; t > 0; t >>= 1 {
+		if t&1 == 1 {
+			p *= b
+		}
+		b *= b
+	}
+	return p
+}
