@@ -189,20 +189,20 @@ func (lv *Level) Col2imF32(c *Conv, dst, src []float32, lds int) {
 // the maximum over the part of p's window that lies in src, [H, W, C]. Outputs
 // whose windows lie outside are left alone.
 func (lv *Level) MaxPoolF32(c *Conv, dst, src []float32, p0, p1 int) {
-	maxPool(c, lv.MaxF32, dst, src, p0, p1)
+	maxPool(c, lv, (*Level).MaxF32, dst, src, p0, p1)
 }
 
 // MaxPoolU8 is MaxPoolF32 for uint8.
 func (lv *Level) MaxPoolU8(c *Conv, dst, src []uint8, p0, p1 int) {
-	maxPool(c, lv.MaxU8, dst, src, p0, p1)
+	maxPool(c, lv, (*Level).MaxU8, dst, src, p0, p1)
 }
 
 // MaxPoolI8 is MaxPoolF32 for int8.
 func (lv *Level) MaxPoolI8(c *Conv, dst, src []int8, p0, p1 int) {
-	maxPool(c, lv.MaxI8, dst, src, p0, p1)
+	maxPool(c, lv, (*Level).MaxI8, dst, src, p0, p1)
 }
 
-func maxPool[T any](c *Conv, maxRow func(dst, x, y []T), dst, src []T, p0, p1 int) {
+func maxPool[T any](c *Conv, lv *Level, maxRow func(lv *Level, dst, x, y []T), dst, src []T, p0, p1 int) {
 	c.check(p0, p1)
 	need("image", src, c.H, c.W*c.C, c.W*c.C)
 	need("pooled pixels", dst, p1-p0, c.C, c.C)
@@ -220,7 +220,7 @@ func maxPool[T any](c *Conv, maxRow func(dst, x, y []T), dst, src []T, p0, p1 in
 					copy(out, in)
 					first = false
 				} else {
-					maxRow(out, out, in)
+					maxRow(lv, out, out, in)
 				}
 			}
 		}

@@ -1,3 +1,0 @@
-module github.com/litequant/litequant/tools/asmgen
-
-go 1.26.0
