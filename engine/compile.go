@@ -204,6 +204,14 @@ func (s *subProgram) call(n *graph.Node, facts []op.Fact) *op.Call {
 			c.Out[k] = facts[v]
 		}
 	}
+	if len(n.Intermediates) > 0 {
+		c.Intermediates = make([]op.Fact, len(n.Intermediates))
+	}
+	for k, v := range n.Intermediates {
+		if v != graph.None {
+			c.Intermediates[k] = facts[v]
+		}
+	}
 	return c
 }
 

@@ -79,26 +79,25 @@ func QuantizeSymmetric(x []float32, q []int8) (scale float32, zero int32) {
 		clear(q[:len(x)])
 		return 1, 0
 	}
-	inv := 127 / r
-	for i, v := range x {
-		q[i] = int8(min(max(fixed.ToInt32(fixed.Round(v*inv)), -127), 127))
-	}
+	quantizeAll(x, q, 127/r, 0, -127)
 	return r / 127, 0
 }
 
 // QuantizeAsymmetric is AsymmetricQuantizeFloats: the range includes zero, the
-// zero point is nudged towards the end whose error is smaller.
+// zero point is nudged towards the end whose error is smaller. LiteRT takes the
+// scale in float32.
 func QuantizeAsymmetric(x []float32, q []int8) (scale float32, zero int32) {
 	const qmin, qmax = -128, 127
 	lo, hi := minMax(x)
-	rmin, rmax := float64(min(0, lo)), float64(max(0, hi))
+	rmin, rmax := min(0, lo), max(0, hi)
 	if rmin == rmax {
 		clear(q[:len(x)])
 		return 1, 0
 	}
-	s := (rmax - rmin) / (qmax - qmin)
-	fromMin, fromMax := qmin-rmin/s, qmax-rmax/s
-	errMin, errMax := -rmin/s+128, rmax/s+127
+	scale = (rmax - rmin) / (qmax - qmin)
+	toMin, toMax := float64(rmin)/float64(scale), float64(rmax)/float64(scale)
+	fromMin, fromMax := qmin-toMin, qmax-toMax
+	errMin, errMax := 128-toMin, 127+toMax
 	z := fromMax
 	if errMin < errMax {
 		z = fromMin
@@ -111,12 +110,27 @@ func QuantizeAsymmetric(x []float32, q []int8) (scale float32, zero int32) {
 	default:
 		zero = fixed.ToInt32(fixed.Round(z))
 	}
-	scale = float32(s)
-	inv := 1 / scale
-	for i, v := range x {
-		q[i] = int8(min(max(fixed.ToInt32(fixed.Round(float32(zero)+float32(v*inv))), qmin), qmax))
-	}
+	quantizeAll(x, q, 1/scale, zero, qmin)
 	return scale, zero
+}
+
+// quantizeAll is q = round(x·inv) + zero within [lowest, 127]. LiteRT's kernel takes
+// blocks of eight, in which a half is added in float32 and the sum truncated: the
+// largest number below one half becomes one. The rest is rounded exactly.
+func quantizeAll(x []float32, q []int8, inv float32, zero, lowest int32) {
+	blocks := len(x) &^ 7
+	for i, v := range x {
+		p := v * inv
+		switch {
+		case i >= blocks:
+			p = fixed.Round(p)
+		case p < 0:
+			p = float32(p) - 0.5
+		default:
+			p = float32(p) + 0.5
+		}
+		q[i] = int8(min(max(fixed.ToInt32(p)+zero, lowest), 127))
+	}
 }
 
 func minMax(x []float32) (lo, hi float32) {

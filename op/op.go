@@ -81,10 +81,13 @@ func Declared(v *graph.Value) Fact {
 
 // Call is a node together with the facts about its operands and results. Out is
 // prefilled with the declared types and quantization; Facts completes it.
+// Intermediates are the declarations of values that exist inside the kernel only
+// and tell it their quantization; they are there when Ref makes it.
 type Call struct {
-	Node *graph.Node
-	In   []Fact
-	Out  []Fact
+	Node          *graph.Node
+	In            []Fact
+	Out           []Fact
+	Intermediates []Fact
 }
 
 // ErrLater is returned by Facts where the result's shape depends on operands
@@ -107,7 +110,7 @@ func (c *Call) Ints(i int) ([]int, error) {
 	return IntsOf(f.Tensor())
 }
 
-// IntsOf returns the elements of an int32 or int64 tensor.
+// IntsOf returns the elements of a signed integer tensor.
 func IntsOf(t tensor.Tensor) ([]int, error) {
 	switch t.DType() {
 	case tensor.Int32:
@@ -116,11 +119,13 @@ func IntsOf(t tensor.Tensor) ([]int, error) {
 		return widen[int64](t)
 	case tensor.Int16:
 		return widen[int16](t)
+	case tensor.Int8:
+		return widen[int8](t)
 	}
-	return nil, fmt.Errorf("want int32 or int64, have %v: %w", t.DType(), tensor.ErrType)
+	return nil, fmt.Errorf("want signed integers, have %v: %w", t.DType(), tensor.ErrType)
 }
 
-func widen[T int16 | int32 | int64](t tensor.Tensor) ([]int, error) {
+func widen[T int8 | int16 | int32 | int64](t tensor.Tensor) ([]int, error) {
 	v, err := tensor.Values[T](t)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,9 @@
 package op
 
-import "github.com/litequant/litequant/tensor"
+import (
+	"github.com/litequant/litequant/graph"
+	"github.com/litequant/litequant/tensor"
+)
 
 // Quant says how an operator is quantized. Its rules are a closed vocabulary, so
 // that quantizers need no knowledge of single operators.
@@ -8,6 +11,11 @@ type Quant struct {
 	// In has a rule an operand; operands without one are plainly untouched
 	// (shapes, axes, indices). Out has a rule a result; a missing rule is Free.
 	In, Out []Rule
+	// Intermediates has a rule for each intermediate the quantized form needs: the
+	// calibrator measures them inside the kernel.
+	Intermediates []Rule
+	// For, if not nil, chooses the rules by a node's options and operands; see Of.
+	For func(n *graph.Node) *Quant
 	// Int16 replaces the rules in the 16x8 family; nil means the same rules,
 	// unless No16 says that the operator stays float there.
 	Int16 *Quant
@@ -36,15 +44,23 @@ const (
 	Pinned                    // fixed by the kernel's arithmetic
 	Weight                    // symmetric, per channel along Axis (-1: per tensor), narrow range
 	Bias                      // int32 (int64 in 16x8), scale = product of the operands in Of
-	SymPOT                    // symmetric, a power of two
+	SymPOT                    // measured, symmetric, a power of two
 	StateOf                   // shares the parameters of result Of[0]
+	Symmetric                 // measured, symmetric
 )
 
-// Rule is one operand's or result's.
+// Rule is one operand's, result's or intermediate's.
 type Rule struct {
 	Kind RuleKind
 	Axis int
 	Of   []int
+	// Inner and Factor are further factors of a bias' scale: the scales of
+	// intermediates and a constant (0 stands for 1).
+	Inner  []int
+	Factor float32
+	// Bits is the width where it is not the kind's own, 8 for Weight and 16 for
+	// SymPOT and Symmetric. A narrower one lies in the next wider type, over
+	// ±(2^(Bits−1) − 1) for weights.
 	Bits int
 	Pins []Pin
 }
@@ -61,6 +77,9 @@ func Activation() Rule { return Rule{Kind: Free} }
 
 // PerChannel is the rule of weights with one scale for each index of axis.
 func PerChannel(axis int) Rule { return Rule{Kind: Weight, Axis: axis} }
+
+// PerTensor is the rule of weights with one scale, bits wide.
+func PerTensor(bits int) Rule { return Rule{Kind: Weight, Axis: -1, Bits: bits} }
 
 // BiasOf is the rule of a bias that is added to the product of two operands.
 func BiasOf(a, b int) Rule { return Rule{Kind: Bias, Of: []int{a, b}} }
@@ -97,6 +116,14 @@ func (q *Quant) OutRule(i int) Rule {
 	return Activation()
 }
 
+// Of returns the rules of a node of the operator.
+func (q *Quant) Of(n *graph.Node) *Quant {
+	if q.For != nil {
+		return q.For(n)
+	}
+	return q
+}
+
 // For16 returns the rules of the 16x8 family and whether it quantizes the
 // operator at all.
 func (q *Quant) For16() (*Quant, bool) {
@@ -109,15 +136,14 @@ func (q *Quant) For16() (*Quant, bool) {
 	return q, true
 }
 
-// SameScale is the whole rule of operators that move or select elements of
-// operand 0 and of any further listed operands.
+// SameScale is the whole rule of operators that move or select elements of the
+// listed operands.
 func SameScale(operands ...int) Quant {
 	n := 0
 	for _, i := range operands {
 		n = max(n, i)
 	}
 	q := Quant{Same: true, In: make([]Rule, n+1), Out: []Rule{Activation()}}
-	q.In[0] = Activation()
 	for _, i := range operands {
 		q.In[i] = Activation()
 	}

@@ -9,10 +9,12 @@ import (
 	"github.com/litequant/litequant/op/dense"
 	"github.com/litequant/litequant/op/pool"
 	"github.com/litequant/litequant/op/quantop"
+	"github.com/litequant/litequant/op/recurrent"
+	"github.com/litequant/litequant/op/reduce"
 	"github.com/litequant/litequant/op/shape"
 )
 
 // Set returns TFLite's operators.
 func Set() op.Set {
-	return op.NewSet(activation.Defs, arith.Defs, conv.Defs, dense.Defs, pool.Defs, quantop.Defs, shape.Defs)
+	return op.NewSet(activation.Defs, arith.Defs, conv.Defs, dense.Defs, pool.Defs, quantop.Defs, recurrent.Defs, reduce.Defs, shape.Defs)
 }

@@ -3,6 +3,7 @@ package arith
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/litequant/litequant/graph"
 	"github.com/litequant/litequant/internal/fixed"
@@ -36,15 +37,16 @@ var Mul = &op.Def{
 var Div = &op.Def{
 	Code:     graph.OpCode(schema.DIV),
 	Name:     "DIV",
-	Operands: op.In("a", op.F32|op.I32).In("b", op.F32|op.I32).Out("quotient", op.F32|op.I32),
+	Operands: op.In("a", op.F32|op.I32|op.U8).In("b", op.F32|op.I32|op.U8).Out("quotient", op.F32|op.I32|op.U8),
 	Facts:    broadcastFacts,
 	Alias:    []int{0, 1},
-	Version:  func(*op.Call) int { return 1 },
+	Version:  divVersion,
 	Since:    []string{"1.6.0", "2.3.0"},
 	Quant:    op.Quant{None: true},
 	Ref: op.ByType(0, map[tensor.DType]op.Maker{
 		tensor.Float32: plain(func(x, y float32) float32 { return x / y }, floatClamp(divAct)),
 		tensor.Int32:   divInt32,
+		tensor.UInt8:   divUint8,
 	}),
 }
 
@@ -93,14 +95,70 @@ func mulQuantized[T int8 | uint8 | int16](c *op.Call) (op.Kernel, error) {
 	}}, nil
 }
 
+func divVersion(c *op.Call) int {
+	if c.In[0].DType == tensor.UInt8 {
+		return 2
+	}
+	return 1
+}
+
+var errDivisor = fmt.Errorf("division by zero: %w", tensor.ErrMalformed)
+
+// divUint8 multiplies by the divisor's fixed-point reciprocal (DivQuantized). The
+// dividend is shifted up as far as it goes before.
+func divUint8(c *op.Call) (op.Kernel, error) {
+	a, b, out := &c.In[0], &c.In[1], &c.Out[0]
+	for _, f := range []*op.Fact{a, b, out} {
+		if err := f.Quantized(); err != nil {
+			return op.Kernel{}, err
+		}
+	}
+	m, shift := fixed.QuantizeMultiplier(float64(a.Quant.Scale() / float32(b.Quant.Scale()*out.Quant.Scale())))
+	zeroA, zeroB, zero := int32(a.Quant.Zero()), int32(b.Quant.Zero()), int32(out.Quant.Zero())
+	lo, hi, err := op.QuantRange(divAct(c.Node), out)
+	if err != nil {
+		return op.Kernel{}, err
+	}
+	divide := func(x, y int32) int32 {
+		if y < 0 {
+			x, y = -x, -y
+		}
+		inverse, over := fixed.GetReciprocal(y, 31)
+		room := leadingSignBits(x)
+		q := fixed.MultiplyByQuantizedMultiplierGreaterThanOne(x, inverse, room)
+		right := max(over+room-shift, 0)
+		if right > 31 {
+			return 0
+		}
+		return fixed.RoundingDivideByPOT(fixed.SaturatingRoundingDoublingHighMul(q, m), right)
+	}
+	return op.Kernel{Run: func(r *op.Run) error {
+		x, y, z := r.In[0].Bytes(), r.In[1].Bytes(), r.Out[0].Bytes()
+		if slices.Contains(y, byte(zeroB)) {
+			return errDivisor
+		}
+		w := newWalk(r.In[0].Shape(), r.In[1].Shape(), r.Out[0].Shape())
+		w.each(func(i, p, q int) {
+			z[i] = byte(min(max(divide(int32(x[p])-zeroA, int32(y[q])-zeroB)+zero, lo), hi))
+		})
+		return nil
+	}}, nil
+}
+
+// leadingSignBits is how far x can be shifted left without changing its sign.
+func leadingSignBits(x int32) int {
+	if x < 0 {
+		x = ^x
+	}
+	return fixed.CountLeadingZeros(uint32(x)) - 1
+}
+
 func divInt32(c *op.Call) (op.Kernel, error) {
 	k, err := plain(func(x, y int32) int32 { return x / y }, intClamp[int32](divAct, math.MinInt32, math.MaxInt32))(c)
 	run := k.Run
 	k.Run = func(r *op.Run) error {
-		for _, y := range op.I32s(r.In[1]) {
-			if y == 0 {
-				return fmt.Errorf("division by zero: %w", tensor.ErrMalformed)
-			}
+		if slices.Contains(op.I32s(r.In[1]), 0) {
+			return errDivisor
 		}
 		return run(r)
 	}

@@ -219,20 +219,20 @@ func convHybrid(c *op.Call) (op.Kernel, error) {
 	if err != nil {
 		return op.Kernel{}, err
 	}
-	quantize := HybridQuantizer(scales)
 	return op.Kernel{
 		Temp: func(in, _ []tensor.Shape) (int, error) { return in[0][1:].Elems() },
 		Run: func(r *op.Run) error {
 			s := bounds(p, r.In[0].Shape(), r.In[1].Shape(), r.Out[0].Shape())
 			in, out, bias := op.F32s(r.In[0]), op.F32s(r.Out[0]), op.OptF32s(r.In, 2)
+			h := NewHybrid(p, s.inC == s.run, scales)
 			q := tensor.View[int8](r.Temp)
 			for b := range s.batch {
-				scale, zero := quantize(in[b*len(q):(b+1)*len(q)], q)
+				scale, zero := h.Quantize(in[b*len(q):(b+1)*len(q)], q)
 				one := s
 				one.batch = 1
 				image := out[b*s.outH*s.outW*s.outC:]
 				err := eachSum(r, &one, q, op.I8s(r.In[1]), zero, 0, func(sum int32, c, i int) {
-					v := float32(float32(float32(sum)*scales[c]) * scale)
+					v := h.Real(sum, c, scale)
 					if bias != nil {
 						v += bias[c]
 					}
@@ -247,11 +247,31 @@ func convHybrid(c *op.Call) (op.Kernel, error) {
 	}, nil
 }
 
-// HybridQuantizer returns how activations are quantized for a filter with the
-// given scales: TFLite takes equal scales for one per-tensor scale.
-func HybridQuantizer(scales []float32) func(x []float32, q []int8) (scale float32, zero int32) {
-	if op.AllEqual(scales) {
-		return op.QuantizeSymmetric
+// Hybrid is the arithmetic around a hybrid convolution's integer sums. TFLite has
+// three kernels: ungrouped CONV_2D takes equal scales for one per-tensor scale and
+// then quantizes symmetrically; other CONV_2D multiplies by one scale after the
+// other, DEPTHWISE_CONV_2D by their product.
+type Hybrid struct {
+	// Quantize quantizes an image's activations.
+	Quantize func(x []float32, q []int8) (scale float32, zero int32)
+	scales   []float32
+	product  bool
+}
+
+// NewHybrid prepares the arithmetic for a filter with the given scales, of which
+// every output sees all input channels if whole is set.
+func NewHybrid(p Params, whole bool, scales []float32) Hybrid {
+	h := Hybrid{op.QuantizeAsymmetric, scales, p.Depthwise}
+	if whole && !p.Depthwise && op.AllEqual(scales) {
+		h.Quantize, h.product = op.QuantizeSymmetric, true
 	}
-	return op.QuantizeAsymmetric
+	return h
+}
+
+// Real is the real value of channel c's sum over activations of the given scale.
+func (h *Hybrid) Real(sum int32, c int, scale float32) float32 {
+	if h.product {
+		return float32(sum) * float32(h.scales[c]*scale)
+	}
+	return float32(float32(float32(sum)*h.scales[c]) * scale)
 }

@@ -80,19 +80,25 @@ func NewRequant(c *op.Call, weights tensor.DType) (*Requant, error) {
 	if w.Unknown || len(w.Shape) != 2 || w.Shape[0] < 0 {
 		return nil, fmt.Errorf("weights of unknown shape: %w", tensor.ErrUnsupported)
 	}
-	units := 1
-	if w.Quant.PerAxis() {
-		units = w.Shape[0]
-	} else if err := w.Quantized(); err != nil {
-		return nil, err
-	}
-	scales, err := op.PerChannelFactors(in, w, out, units)
+	scales, err := factors(in, w, out)
 	if err != nil {
 		return nil, err
 	}
 	q := &Requant{scales: scales, zero: int32(out.Quant.Zero())}
 	q.lo, q.hi, err = op.QuantRange(activation(c), out)
 	return q, err
+}
+
+// factors is input scale · weight scale / output scale in double precision, one
+// a unit or one for all; only the latter allows weights a zero point.
+func factors(in, w, out *op.Fact) ([]float64, error) {
+	if w.Quant.PerAxis() {
+		return op.PerChannelFactors(in, w, out, w.Shape[0])
+	}
+	if err := w.Quantized(); err != nil {
+		return nil, err
+	}
+	return []float64{float64(in.Quant.Scale()) * float64(w.Quant.Scale()) / float64(out.Quant.Scale())}, nil
 }
 
 type integer interface {

@@ -12,7 +12,14 @@ import (
 )
 
 // Defs lists the package's operators.
-var Defs = []*op.Def{Reshape}
+var Defs = []*op.Def{
+	Reshape, Squeeze, ExpandDims, Shape, Rank,
+	StridedSlice, Slice, Split, SplitV, Unpack,
+	Concatenation, Pack, Pad, PadV2, MirrorPad, Transpose,
+	Gather, GatherND, ScatterND, DynamicUpdateSlice,
+	Tile, BroadcastTo, BroadcastArgs, ReverseV2, ReverseSequence, Fill, ZerosLike, Range,
+	SpaceToDepth, DepthToSpace, SpaceToBatchND, BatchToSpaceND, ResizeBilinear, ResizeNearest,
+}
 
 // Reshape is RESHAPE: the same elements under the shape that operand 1 or the
 // options name, in which one dimension may be -1.

@@ -132,17 +132,15 @@ func (r *int16Rows) strip(t *stripTask, b, p0, p1 int, temp []byte, local any) {
 // hybridRows quantizes each image on the way in and scales the sums back.
 type hybridRows struct {
 	noPrepare
-	level    *simd.Level
-	b        *simd.PackedI8
-	finish   hybridFinish
-	quantize func(x []float32, q []int8) (float32, int32)
-	n        int
+	level  *simd.Level
+	b      *simd.PackedI8
+	conv   conv.Hybrid
+	finish hybridFinish
+	n      int
 }
 
-// hybridFinish is the step from integer sums to float outputs in the reference
-// kernels' order of operations.
+// hybridFinish is the step from real sums to outputs.
 type hybridFinish struct {
-	scales []float32
 	bias   []float32
 	lo, hi float32
 }
@@ -164,7 +162,7 @@ func convHybrid(e *Env, c *op.Call, p conv.Params) (rows, bool, error) {
 	w := tensor.View[int8](c.In[1].Const)
 	return &hybridRows{
 		level: e.Level, b: e.Level.PackI8(f[0], f[1]*f[2]*f[3], w, nil, 0),
-		finish: hybridFinish{scales, bias, lo, hi}, quantize: conv.HybridQuantizer(scales), n: f[0],
+		conv: conv.NewHybrid(p, true, scales), finish: hybridFinish{bias, lo, hi}, n: f[0],
 	}, true, nil
 }
 
@@ -181,7 +179,7 @@ func (r *hybridRows) imageBytes(g *simd.Conv) int { return paramBytes + g.H*g.W*
 func (r *hybridRows) image(g *simd.Conv, in tensor.Tensor, b int, temp []byte) {
 	n := g.H * g.W * g.C
 	q := tensor.View[int8](temp[paramBytes:])[:n]
-	scale, zero := r.quantize(imageOf[float32](g, in, b), q)
+	scale, zero := r.conv.Quantize(imageOf[float32](g, in, b), q)
 	r.level.FlipI8(temp[paramBytes:][:n], temp[paramBytes:][:n])
 	putParams(temp, imageParams{scale, zero})
 }
@@ -214,9 +212,8 @@ func (r *hybridRows) strip(t *stripTask, b, p0, p1 int, temp []byte, local any) 
 	out := tensor.View[float32](t.run.Out[0].Bytes())[(b*g.Pixels()+p0)*r.n:][:len(acc)]
 	sums := r.b.Sums()
 	for i := range p1 - p0 {
-		for c, scale := range r.finish.scales {
-			sum := acc[i*r.n+c] - (p.zero+flip)*sums[c]
-			v := float32(float32(float32(sum)*scale) * p.scale)
+		for c := range r.n {
+			v := r.conv.Real(acc[i*r.n+c]-(p.zero+flip)*sums[c], c, p.scale)
 			if r.finish.bias != nil {
 				v += r.finish.bias[c]
 			}

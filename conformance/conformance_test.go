@@ -1,0 +1,359 @@
+package conformance
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"math"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/litequant/litequant/engine"
+	"github.com/litequant/litequant/graph"
+	"github.com/litequant/litequant/internal/exec/fast"
+	"github.com/litequant/litequant/internal/simd"
+	"github.com/litequant/litequant/op"
+	"github.com/litequant/litequant/op/all"
+	"github.com/litequant/litequant/tensor"
+	"github.com/litequant/litequant/tflite"
+)
+
+// bounds says how far float results may be from LiteRT's reference kernels, in
+// ulps of the largest finite result of the tensor. Operators that are not listed
+// are exact. Integers, booleans and strings always are. Fast kernels without a
+// fused activation may leave infinite what the reference clamps to ±MaxFloat32.
+var bounds = map[string]struct{ reference, fast float64 }{
+	"CONV_2D":         {0, 16}, // fast: other order of the sums, fused multiply-adds
+	"FULLY_CONNECTED": {0, 16},
+	"SOFTMAX":         {1, 1}, // LiteRT takes exp from the C library
+}
+
+// pending lists cases, by operator and the start of their name, that the engines do
+// not run yet, with the reason. A case that runs must not be listed.
+var pending = map[string]string{
+	"RESHAPE string-": "a runner has no way to set and hold strings",
+}
+
+func isPending(c *Case) bool {
+	for prefix := range pending {
+		if strings.HasPrefix(c.Operator+" "+c.Name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// An engine is what the cases run on.
+type runnable struct {
+	name    string
+	compile func(m *graph.Model) (*engine.Program, error)
+	fast    bool
+}
+
+func engines() []runnable {
+	list := []runnable{{name: "reference", compile: func(m *graph.Model) (*engine.Program, error) {
+		return engine.Compile(m, engine.Options{Kind: engine.Reference})
+	}}}
+	for _, lv := range simd.Levels() {
+		table := atLevel(lv)
+		list = append(list, runnable{"fast-" + lv.Name(), func(m *graph.Model) (*engine.Program, error) {
+			return engine.CompileKernels(all.Set(), table, m, engine.Options{})
+		}, true})
+	}
+	return list
+}
+
+// atLevel is the table of fast kernels, held to one level.
+func atLevel(lv *simd.Level) fast.Table {
+	t := fast.Table{}
+	for code, mk := range fast.Kernels {
+		t[code] = func(e *fast.Env, c *op.Call) (op.Kernel, bool, error) {
+			at := *e
+			at.Level = lv
+			return mk(&at, c)
+		}
+	}
+	return t
+}
+
+func TestCases(t *testing.T) {
+	operators, err := Operators()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range operators {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cases, err := Load(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range engines() {
+				t.Run(e.name, func(t *testing.T) { runAll(t, e, cases) })
+			}
+		})
+	}
+}
+
+// runAll reports failing cases in one line each, the first few of them.
+func runAll(t *testing.T, e runnable, cases []Case) {
+	const most = 20
+	worst, failed := 0.0, 0
+	for i := range cases {
+		if isPending(&cases[i]) {
+			continue
+		}
+		ulps, err := e.run(&cases[i])
+		if err != nil {
+			if failed++; failed <= most {
+				t.Errorf("%s: %v", cases[i].Name, err)
+			}
+		}
+		worst = max(worst, ulps)
+	}
+	t.Logf("%d cases, %d failed, floats at most %.3g ulps off", len(cases), failed, worst)
+}
+
+// run returns the largest deviation of a float result.
+func (e *runnable) run(c *Case) (ulps float64, err error) {
+	m, err := tflite.Decode(c.Model, tflite.DecodeOptions{})
+	if err != nil {
+		return 0, err
+	}
+	p, err := e.compile(m)
+	if err != nil {
+		return 0, err
+	}
+	r, err := p.NewRunner("")
+	if err != nil {
+		return 0, err
+	}
+	bound := bounds[c.Operator].reference
+	if e.fast {
+		bound = bounds[c.Operator].fast
+	}
+	for i, s := range c.Steps {
+		if err := invoke(r, s); err != nil {
+			return ulps, err
+		}
+		for k, want := range s.Out {
+			n, err := compare(r.OutputAt(k), want, e.fast)
+			ulps = max(ulps, n)
+			if err == nil && n > bound {
+				err = fmt.Errorf("%.3g ulps off, %g are allowed", n, bound)
+			}
+			if err != nil {
+				return ulps, fmt.Errorf("step %d, output %d: %w", i, k, err)
+			}
+		}
+	}
+	return ulps, nil
+}
+
+func invoke(r *engine.Runner, s Step) error {
+	for i, in := range s.In {
+		if r.InputAt(i).Shape().Equal(in.Shape()) {
+			continue // a resize would reset the variables
+		}
+		if err := r.Resize(fmt.Sprint(i), in.Shape()); err != nil {
+			return err
+		}
+	}
+	for i, in := range s.In {
+		if dst := r.InputAt(i); dst.DType() != in.DType() || len(dst.Bytes()) != len(in.Bytes()) {
+			return fmt.Errorf("input %d is %v%v, the case has %v%v", i, dst.DType(), dst.Shape(), in.DType(), in.Shape())
+		}
+		copy(r.InputAt(i).Bytes(), in.Bytes())
+	}
+	return r.Invoke(context.Background())
+}
+
+// compare returns the largest deviation in ulps of the largest finite wanted
+// value; everything but floats must be equal.
+func compare(got, want tensor.Tensor, saturate bool) (ulps float64, err error) {
+	if got.DType() != want.DType() || !got.Shape().Equal(want.Shape()) {
+		return 0, fmt.Errorf("is %v%v, want %v%v", got.DType(), got.Shape(), want.DType(), want.Shape())
+	}
+	if want.DType() != tensor.Float32 {
+		return 0, compareExact(got, want)
+	}
+	g, w := op.F32s(got), op.F32s(want)
+	top := 0.0
+	for _, v := range w {
+		if a := math.Abs(float64(v)); a <= math.MaxFloat32 {
+			top = max(top, a)
+		}
+	}
+	ulp := math.Max(ulpOf(top), math.SmallestNonzeroFloat32)
+	for i := range w {
+		a, b := float64(g[i]), float64(w[i])
+		if saturate && math.Abs(b) == math.MaxFloat32 {
+			a = math.Max(-math.MaxFloat32, math.Min(a, math.MaxFloat32))
+		}
+		switch {
+		case a == b || a != a && b != b:
+		case math.IsInf(a, 0) || math.IsInf(b, 0) || a != a || b != b:
+			return ulps, fmt.Errorf("element %d is %v, want %v", i, a, b)
+		default:
+			ulps = max(ulps, math.Abs(a-b)/ulp)
+		}
+	}
+	return ulps, nil
+}
+
+func ulpOf(x float64) float64 {
+	_, e := math.Frexp(x)
+	return math.Ldexp(1, e-24)
+}
+
+func compareExact(got, want tensor.Tensor) error {
+	g, w := got.Bytes(), want.Bytes()
+	if bytes.Equal(g, w) {
+		return nil
+	}
+	size := max(want.DType().Size(), 1)
+	for i := 0; i < min(len(g), len(w)); i += size {
+		if !bytes.Equal(g[i:i+size], w[i:i+size]) {
+			return fmt.Errorf("element %d is %x, want %x (little-endian)", i/size, g[i:i+size], w[i:i+size])
+		}
+	}
+	return fmt.Errorf("has %d bytes, want %d", len(g), len(w))
+}
+
+// notCovered explains the operand types that rows declare and no case has, by
+// pattern.
+var notCovered = map[string]string{
+	"RELU_0_TO_1.* int16":  "LiteRT refuses it",
+	"RELU_N1_TO_1.* int16": "LiteRT refuses it",
+	"CONV_2D.* int4":       "no kernel takes packed weights yet",
+	"DEPTHWISE_*.* int4":   "no kernel takes packed weights yet",
+	"FULLY_*.* int4":       "no kernel takes packed weights yet",
+	"RESHAPE.* resource":   "resources are no values that a test could set",
+	"RESHAPE.* variant":    "LiteRT runs no operator on variants by itself",
+	"RESHAPE.* *int[24]":   "LiteRT's interpreter takes no packed values from Python",
+	"RESHAPE.* bfloat16":   "LiteRT's interpreter takes no bfloat16 from Python",
+	"RESHAPE.* float8_*":   "LiteRT's interpreter takes no float8 from Python",
+}
+
+func explain(declared string) (pattern string) {
+	for p := range notCovered {
+		if ok, err := path.Match(p, declared); ok && err == nil {
+			return p
+		}
+	}
+	return ""
+}
+
+// TestCoverage counts cases by operator and operand types, and finds what rows
+// declare and no golden covers.
+func TestCoverage(t *testing.T) {
+	seen, counts := map[string]bool{}, map[string]map[string]int{}
+	total := 0
+	operators, err := Operators()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range operators {
+		cases, err := Load(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		total += len(cases)
+		counts[name] = map[string]int{}
+		for i := range cases {
+			signature, err := cover(&cases[i], seen)
+			if err != nil {
+				t.Fatalf("%s %s: %v", name, cases[i].Name, err)
+			}
+			counts[name][signature]++
+		}
+	}
+	for _, name := range operators {
+		for _, signature := range slices.Sorted(maps.Keys(counts[name])) {
+			t.Logf("%-20s %-40s %5d", name, signature, counts[name][signature])
+		}
+	}
+	t.Logf("%d cases of %d operators", total, len(operators))
+	checkExplained(t, declared(), seen)
+}
+
+func checkExplained(t *testing.T, declared []string, seen map[string]bool) {
+	used := map[string]bool{}
+	for _, d := range declared {
+		p := explain(d)
+		used[p] = true
+		switch {
+		case !seen[d] && p == "":
+			t.Errorf("no golden covers %s", d)
+		case seen[d] && p != "":
+			t.Errorf("%s is covered, but explained as: %s", d, notCovered[p])
+		case !seen[d]:
+			t.Logf("not covered: %s: %s", d, notCovered[p])
+		}
+	}
+	for p := range notCovered {
+		if !used[p] {
+			t.Errorf("explained, but no row declares it: %s", p)
+		}
+	}
+}
+
+// cover marks the operand types of the nodes of a case and returns those of the
+// operator it is about.
+func cover(c *Case, seen map[string]bool) (signature string, err error) {
+	m, err := tflite.Decode(c.Model, tflite.DecodeOptions{})
+	if err != nil {
+		return "", err
+	}
+	g := m.Main()
+	for i := range g.Nodes {
+		n := &g.Nodes[i]
+		d, err := all.Set().Lookup(n)
+		if err != nil {
+			return "", err
+		}
+		in := mark(g, d.Name, d.Operands.Ins, n.Inputs, seen)
+		out := mark(g, d.Name, d.Operands.Outs, n.Outputs, seen)
+		if d.Name == c.Operator {
+			signature = in + " -> " + out
+		}
+	}
+	return signature, nil
+}
+
+func mark(g *graph.Subgraph, name string, formal []op.Operand, ids []graph.ValueID, seen map[string]bool) string {
+	var types []string
+	for k, v := range ids {
+		if v == graph.None {
+			types = append(types, "-")
+			continue
+		}
+		types = append(types, g.Values[v].DType.String())
+		if k < len(formal) {
+			seen[key(name, formal[k], g.Values[v].DType)] = true
+		}
+	}
+	return strings.Join(types, ",")
+}
+
+func key(name string, o op.Operand, d tensor.DType) string {
+	return fmt.Sprintf("%s.%s %v", name, o.Name, d)
+}
+
+// declared lists every operand type that a row declares.
+func declared() []string {
+	var list []string
+	for _, d := range all.Set().All() {
+		for _, o := range slices.Concat(d.Operands.Ins, d.Operands.Outs) {
+			for t := tensor.DType(0); t.Valid(); t++ {
+				if o.Types.Has(t) {
+					list = append(list, key(d.Name, o, t))
+				}
+			}
+		}
+	}
+	return list
+}

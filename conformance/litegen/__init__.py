@@ -1,0 +1,1 @@
+"""Builds single-operator models, runs LiteRT over them and stores what it says."""

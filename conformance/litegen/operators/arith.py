@@ -1,0 +1,115 @@
+"""ADD, SUB, MUL, DIV."""
+
+import numpy as np
+
+from ..case import Case, floats, ints, label, operator, pairs, scale_of, zero_of
+from ..model import NONE, RELU, RELU6, RELU_N1_TO_1, Model, Quant, options
+
+SHAPES = [
+    ((2, 3, 4, 5), (2, 3, 4, 5)), ((7,), (7,)), ((), ()), ((3, 4), ()), ((), (2, 5)), ((1,), (3, 3)), ((2, 3, 4, 5), (5,)),
+    ((2, 1, 4, 1), (1, 3, 1, 5)), ((4, 5), (2, 3, 4, 5)), ((1, 1, 8), (6, 1, 1)), ((2, 3, 1, 2, 3), (1, 3, 2, 1, 3)),
+    ((2, 1, 2, 1, 2, 1), (2, 2, 1, 2, 2)), ((0, 3), (1, 3)), ((1, 64), (1, 64)), ((3, 40), (1, 40)), ((33, 1), (33, 5)),
+]
+ACTS = [NONE, RELU, RELU6, RELU_N1_TO_1]
+QUANTIZED = ("int8", "uint8", "int16")
+
+
+def binary(rng, name, dtype, o, quants, version, fields):
+    m = Model()
+    a, b = o["shapes"]
+    qs = quants(rng, dtype) if dtype in QUANTIZED else (None, None, None)
+    x, y = m.input(dtype, a, qs[0]), m.input(dtype, b, qs[1])
+    z = m.output(dtype, np.broadcast_shapes(a, b), qs[2])
+    kind = name.capitalize()
+    m.op(name, [x, y], [z], options(kind, fusedActivationFunction=o["act"], **fields), version)
+    if dtype == "float32":
+        data = [floats(rng, a, 3, o["special"]), floats(rng, b, 3, o["special"])]
+    else:
+        data = [ints(rng, dtype, a), ints(rng, dtype, b)]
+    if name == "DIV" and dtype != "float32":
+        divide(rng, data, qs)
+    return m, data
+
+
+def divide(rng, data, qs):
+    """Mostly small divisors and no zero. A quantized quotient below about 2^-31 of
+    the output's scale shifts by more than 31, which C++ leaves undefined."""
+    x, y = data
+    if qs[0] is None:
+        y = np.where(rng.random(y.shape) < 0.7, y % 8, y)
+        data[1] = np.where(y == 0, y // 2 + 1, y).astype(data[1].dtype)
+        return
+    za, zb = int(qs[0].zero[0]), int(qs[1].zero[0])
+    y = zb + (y.astype(int) % 7 + 1) * np.where(rng.random(y.shape) < 0.5, 1, -1)
+    data[1] = np.where((y < 0) | (y > 255), 2 * zb - y, y).astype(np.uint8)
+    x = np.where(abs(x.astype(int) - za) < 16, (x.astype(int) + 64) % 256, x)
+    data[0] = x.astype(np.uint8)
+
+
+def quotient_quants(rng, dtype):
+    a, b = scale_of(rng), scale_of(rng)
+    return Quant(a, zero_of(rng, dtype)), Quant(b, zero_of(rng, dtype)), Quant(np.float32(a / b * rng.uniform(0.2, 4)), zero_of(rng, dtype))
+
+
+def sum_quants(rng, dtype):
+    s = [scale_of(rng), scale_of(rng)]
+    return (*(Quant(v, zero_of(rng, dtype)) for v in s), Quant(np.float32(max(s) * rng.uniform(0.6, 2)), zero_of(rng, dtype)))
+
+
+def product_quants(rng, dtype):
+    a, b = scale_of(rng), scale_of(rng)
+    top = 9000 if dtype == "int16" else 74
+    return Quant(a, zero_of(rng, dtype)), Quant(b, zero_of(rng, dtype)), Quant(np.float32(a * b * top * rng.uniform(0.3, 2)), zero_of(rng, dtype))
+
+
+def sweep(rng, name, dtype, version, quants=sum_quants, prefix=None, **fields):
+    for i, o in enumerate(pairs(shapes=SHAPES, act=ACTS, special=[False, True])):
+        m, data = binary(rng, name, dtype, o, quants, version, fields)
+        yield Case(label(prefix or dtype, i, a=o["act"]), m, data)
+
+
+def sums(rng, name, versions):
+    for dtype, version in versions.items():
+        if dtype == "int16":
+            yield from sweep(rng, name, dtype, version, potScaleInt16=False)
+        else:
+            yield from sweep(rng, name, dtype, version)
+    for i in range(12):  # power-of-two scales: one operand may be finer
+        k = int(rng.integers(-15, -6))
+        fine = [(0, 0), (0, -int(rng.integers(1, 6))), (-int(rng.integers(1, 6)), 0)][i % 3]
+        q = [Quant(np.float32(2.0 ** (k + d))) for d in (*fine, 0)]
+        o = dict(shapes=SHAPES[0] if i < 6 else ((40,), (40,)), act=ACTS[i % 4], special=False)
+        m, data = binary(rng, name, "int16", o, lambda *_: q, 1, dict(potScaleInt16=True))
+        yield Case(label("int16-pot", i, a=o["act"]), m, data)
+    for i in range(8):  # one operand's scale is tiny
+        s = np.float32(2.0 ** rng.uniform(-12, 0, size=2))
+        q = [Quant(v, zero_of(rng, "int8")) for v in (s[0], s[1], max(s))]
+        m, data = binary(rng, name, "int8", dict(shapes=((50,), (50,)), act=NONE, special=False), lambda *_: q, 2, {})
+        yield Case(label("int8-ratio", i), m, data)
+
+
+@operator("ADD")
+def add(rng):
+    yield from sums(rng, "ADD", {"float32": 1, "int32": 1, "int64": 4, "int8": 2, "uint8": 1, "int16": 3})
+
+
+@operator("SUB")
+def sub(rng):
+    yield from sums(rng, "SUB", {"float32": 1, "int32": 1, "int64": 4, "int8": 2, "uint8": 1, "int16": 5})
+
+
+@operator("MUL")
+def mul(rng):
+    for dtype, version in {"float32": 1, "int32": 1, "int64": 6, "int8": 2, "uint8": 1, "int16": 4}.items():
+        yield from sweep(rng, "MUL", dtype, version, product_quants)
+    for i in range(8):  # ratios above one, which saturate
+        q = [Quant(np.float32(2.0 ** rng.uniform(-3, 3)), zero_of(rng, "int8")) for _ in range(3)]
+        m, data = binary(rng, "MUL", "int8", dict(shapes=((50,), (50,)), act=NONE, special=False), lambda *_: q, 3, {})
+        yield Case(label("int8-ratio", i), m, data)
+
+
+@operator("DIV")
+def div(rng):
+    yield from sweep(rng, "DIV", "float32", 1)
+    yield from sweep(rng, "DIV", "int32", 1)
+    yield from sweep(rng, "DIV", "uint8", 2, quotient_quants)

@@ -1,0 +1,81 @@
+"""check_models.py DIR: for each NAME.a in DIR, an original, and NAME.b, our copy:
+both say the same through LiteRT's own schema and compute the same in LiteRT."""
+
+import glob
+import os
+import sys
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import numpy as np
+from ai_edge_litert import schema_py_generated as fb
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+
+def plain(x, buffers, codes):
+    """The object tree as Python values, buffers and operator codes by content."""
+    if x is None or isinstance(x, (bool, int, float, str)):
+        return x
+    if isinstance(x, bytes):
+        return x.decode("utf8", "replace")
+    if isinstance(x, np.ndarray):
+        return x.tolist() or None
+    if isinstance(x, (list, tuple)):
+        return [plain(v, buffers, codes) for v in x] or None
+    d = {k: plain(v, buffers, codes) for k, v in vars(x).items()}
+    if isinstance(x, (fb.TensorT, fb.MetadataT)):
+        d["buffer"] = buffers[x.buffer]
+    if isinstance(x, fb.OperatorT):
+        c = codes[x.opcodeIndex]
+        d["opcodeIndex"] = (max(c.builtinCode, c.deprecatedBuiltinCode), c.version, c.customCode)
+    if isinstance(x, fb.QuantizationParametersT) and not any(d.values()):
+        return None
+    return d
+
+
+def content(model):
+    m = fb.ModelT.InitFromPackedBuf(model, 0)
+    buffers = [b"" if b.data is None else bytes(b.data) for b in m.buffers]
+    parts = [m.version, m.description, m.subgraphs, m.signatureDefs, m.metadata]
+    return plain(parts, buffers, m.operatorCodes)
+
+
+def run(model):
+    it = Interpreter(model_content=model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF, num_threads=1)
+    it.allocate_tensors()
+    rng = np.random.default_rng(1)
+    for d in it.get_input_details():
+        if np.dtype(d["dtype"]).kind in "SUO":
+            return "strings"
+        it.set_tensor(d["index"], (rng.random(d["shape"]) * 3).astype(d["dtype"]))
+    it.invoke()
+    return [it.get_tensor(d["index"]).tobytes() for d in it.get_output_details()]
+
+
+def outcome(model):
+    try:
+        return run(model)
+    except (RuntimeError, ValueError) as e:
+        return "refused: " + str(e).splitlines()[0]
+
+
+def main(folder):
+    failed, ran = 0, 0
+    files = sorted(glob.glob(os.path.join(glob.escape(folder), "*.a")))
+    for a in files:
+        with open(a, "rb") as f, open(a[:-1] + "b", "rb") as g:
+            one, two = f.read(), g.read()
+        if content(one) != content(two):
+            print("says something else:", os.path.basename(a))
+            failed += 1
+            continue
+        first, second = outcome(one), outcome(two)
+        ran += isinstance(first, list)
+        if first != second:
+            print("computes something else:", os.path.basename(a), first if isinstance(first, str) else "", second if isinstance(second, str) else "")
+            failed += 1
+    print(f"{len(files)} compared, {ran} ran, {failed} differ")
+    sys.exit(failed > 0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
