@@ -45,9 +45,23 @@ type Options struct {
 type Limits struct {
 	// Bytes bounds a runner's arena; 0 is 4 GiB.
 	Bytes int
+	// Calls bounds the calls of subgraphs in one invocation, the turns of loops
+	// among them; 0 is a hundred million.
+	Calls int
 }
 
-const defaultBytes = 4 << 30
+const (
+	defaultBytes = 4 << 30
+	defaultCalls = 100_000_000
+	maxDepth     = 64 // of subgraphs calling subgraphs
+)
+
+func (l Limits) calls() int {
+	if l.Calls > 0 {
+		return l.Calls
+	}
+	return defaultCalls
+}
 
 func (l Limits) bytes() int {
 	if l.Bytes > 0 {
@@ -126,7 +140,7 @@ func compileSubgraph(ops op.Set, kernels fast.Table, m *graph.Model, index int, 
 			errs = append(errs, nodeError(g, index, i, err))
 		}
 	}
-	return s, errors.Join(errs...)
+	return s, graph.Join(errs...)
 }
 
 // declaredFact is what a value's declaration says. Results of nodes keep their

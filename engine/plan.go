@@ -61,6 +61,9 @@ func (s *subProgram) reshape(inputs []tensor.Shape, limit int) (*plan, error) {
 // evaluated, so that shape arithmetic stays static.
 func (s *subProgram) shapeStep(st *step, facts []op.Fact) (bool, error) {
 	n := &s.graph.Nodes[st.node]
+	if s.variableSize(n, facts) {
+		return false, nil
+	}
 	c := s.call(n, facts)
 	for k := range c.Out {
 		c.Out[k].Unknown, c.Out[k].Const = false, nil
@@ -89,6 +92,22 @@ func (s *subProgram) shapeStep(st *step, facts []op.Fact) (bool, error) {
 		}
 	}
 	return true, nil
+}
+
+// variableSize reports whether an operand or result has elements without a fixed
+// width: strings and resources have no place in the arena.
+func (s *subProgram) variableSize(n *graph.Node, facts []op.Fact) bool {
+	for _, v := range n.Inputs {
+		if v != graph.None && facts[v].DType.Bits() == 0 && facts[v].Const == nil {
+			return true
+		}
+	}
+	for _, v := range n.Outputs {
+		if v != graph.None && facts[v].DType.Bits() == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // shapeLike reports whether a node computes what shape operands are made of:

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -37,12 +38,18 @@ type Runner struct {
 	tensors  []tensor.Tensor // of every value
 	runs     []op.Run
 	done     <-chan struct{}
+	ctx      context.Context // of the running Invoke, for subgraphs
+
+	children  map[int]*function // subgraphs that nodes call
+	resources *op.Resources
+	depth     int // of calls
+	turns     *int
 }
 
 // NewRunner makes a runner for a signature. "" stands for the only signature, or
 // for the main subgraph of a model that has none or several.
 func (p *Program) NewRunner(signature string) (*Runner, error) {
-	r := &Runner{prog: p, sub: p.subs[0]}
+	r := &Runner{prog: p, sub: p.subs[0], resources: &op.Resources{}, turns: new(int)}
 	sig, ok := p.model.Signature(signature)
 	switch {
 	case ok:
@@ -114,6 +121,31 @@ func (r *Runner) InputAt(i int) tensor.Tensor { return r.tensors[r.inIDs[i]] }
 
 // OutputAt returns the i-th output's memory.
 func (r *Runner) OutputAt(i int) tensor.Tensor { return r.tensors[r.outIDs[i]] }
+
+// SetInput copies t into the i-th input. Strings, whose size varies, can only be
+// set in this way.
+func (r *Runner) SetInput(i int, t tensor.Tensor) error {
+	if i < 0 || i >= len(r.inIDs) {
+		return fmt.Errorf("input %d of %d: %w", i, len(r.inIDs), tensor.ErrShape)
+	}
+	return r.set(r.inIDs[i], t)
+}
+
+func (r *Runner) set(v graph.ValueID, t tensor.Tensor) error {
+	in := r.tensors[v]
+	if f := &r.plan.facts[v]; f.DType != t.DType() {
+		return fmt.Errorf("input %q takes %v, got %v: %w", r.sub.graph.Values[v].Name, f.DType, t.DType(), tensor.ErrType)
+	}
+	if t.DType().Bits() == 0 {
+		r.tensors[v] = t
+		return nil
+	}
+	if !in.Shape().Equal(t.Shape()) {
+		return fmt.Errorf("input %q takes %v, got %v: %w", r.sub.graph.Values[v].Name, in.Shape(), t.Shape(), tensor.ErrShape)
+	}
+	copy(in.Bytes(), t.Bytes())
+	return nil
+}
 
 // Value returns the memory of any value of the subgraph: a variable's, a
 // constant's, or after Invoke a result's as long as nothing later reuses its
@@ -189,7 +221,7 @@ func (r *Runner) replan() error {
 		r.runs[i] = op.Run{
 			In: r.gather(n.Inputs), Out: r.gather(n.Outputs),
 			Temp:    arena[p.tempAt : p.tempAt+p.temp[i] : p.tempAt+p.temp[i]],
-			Stopped: r.stopped,
+			Stopped: r.stopped, Host: r,
 		}
 		if mk := r.sub.steps[i].kernel.State; mk != nil {
 			r.runs[i].State = mk()
@@ -214,8 +246,8 @@ func (r *Runner) place(p *plan, arena []byte, v graph.ValueID) (tensor.Tensor, e
 	return tensor.Raw(f.DType, f.Shape, f.Quant, nil), nil
 }
 
-// newVariable allocates a variable at its initial value: zero, which for a
-// quantized type is the zero point.
+// newVariable allocates a variable at its initial value: zero bytes, for int8 the
+// zero point (ResetVariableTensor).
 func newVariable(f *op.Fact) (tensor.Tensor, error) {
 	t, err := tensor.Zeros(f.DType, f.Shape)
 	if err != nil {
@@ -228,7 +260,7 @@ func newVariable(f *op.Fact) (tensor.Tensor, error) {
 
 func resetVariable(t tensor.Tensor) {
 	zero := byte(0)
-	if t.DType() == tensor.Int8 || t.DType() == tensor.UInt8 {
+	if t.DType() == tensor.Int8 {
 		zero = byte(t.Quant().Zero())
 	}
 	b := t.Bytes()
@@ -247,8 +279,14 @@ func (r *Runner) gather(ids []graph.ValueID) []tensor.Tensor {
 	return ts
 }
 
-// Reset puts the variables back to their initial values.
+// Reset puts the variables back to their initial values and empties resources.
 func (r *Runner) Reset() {
+	if r.depth == 0 {
+		r.resources.Clear()
+	}
+	for _, f := range r.children {
+		f.runner.Reset()
+	}
 	for i := range r.plan.facts {
 		if r.plan.facts[i].Variable {
 			resetVariable(r.tensors[i])
@@ -269,7 +307,12 @@ func (r *Runner) stopped() bool {
 // between nodes and inside long ones when ctx is done, and then returns the
 // context's error.
 func (r *Runner) Invoke(ctx context.Context) error {
-	r.done = ctx.Done()
+	*r.turns = 0
+	return r.invoke(ctx)
+}
+
+func (r *Runner) invoke(ctx context.Context) error {
+	r.done, r.ctx = ctx.Done(), ctx
 	for i := range r.sub.steps {
 		if r.done != nil && r.stopped() {
 			return ctx.Err()
@@ -293,14 +336,28 @@ func (r *Runner) step(i int) error {
 	}
 	observe := r.prog.opts.Observe
 	if observe == nil {
-		return st.kernel.Run(&r.runs[i])
+		return r.run(i)
 	}
 	start := time.Now()
-	if err := st.kernel.Run(&r.runs[i]); err != nil {
+	if err := r.run(i); err != nil {
 		return err
 	}
 	n := &r.sub.graph.Nodes[st.node]
 	observe(Event{st.node, n, n.Outputs, r.runs[i].Out, time.Since(start)})
+	return nil
+}
+
+// run executes a step, and takes over the results that its kernel made.
+func (r *Runner) run(i int) error {
+	st := &r.sub.steps[i]
+	if err := st.kernel.Run(&r.runs[i]); err != nil || i < r.plan.static {
+		return err
+	}
+	for k, v := range r.sub.graph.Nodes[st.node].Outputs {
+		if v != graph.None {
+			r.tensors[v] = r.runs[i].Out[k]
+		}
+	}
 	return nil
 }
 
@@ -322,11 +379,17 @@ func (r *Runner) shapeLate(i int) error {
 			c.Out[k] = op.Fact{Present: true, DType: f.DType, Shape: f.Shape, Quant: f.Quant}
 		}
 	}
-	if err := st.def.Facts(c); err != nil {
+	err := st.def.Facts(c)
+	own := errors.Is(err, op.ErrLater) // the kernel makes its results
+	if err != nil && !own {
 		return err
 	}
 	for k, v := range n.Outputs {
 		if v == graph.None {
+			continue
+		}
+		if own || c.Out[k].DType.Bits() == 0 {
+			r.tensors[v] = tensor.Tensor{}
 			continue
 		}
 		if size, err := c.Out[k].Shape.Bytes(c.Out[k].DType); err == nil && size > r.prog.opts.Limits.bytes() {

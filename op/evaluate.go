@@ -17,11 +17,18 @@ func Evaluate(d *Def, c *Call) ([]tensor.Tensor, error) {
 		}
 	}
 	for i := range c.Out {
+		if c.Out[i].DType.Bits() == 0 { // the kernel makes it
+			r.Out[i] = tensor.Raw(c.Out[i].DType, c.Out[i].Shape, c.Out[i].Quant, nil)
+			continue
+		}
 		t, err := tensor.Zeros(c.Out[i].DType, c.Out[i].Shape)
 		if err != nil {
 			return nil, err
 		}
 		r.Out[i] = t.WithQuant(c.Out[i].Quant)
+	}
+	if k.State != nil {
+		r.State = k.State()
 	}
 	if k.Temp != nil {
 		n, err := k.Temp(shapesOf(r.In), shapesOf(r.Out))
@@ -30,7 +37,8 @@ func Evaluate(d *Def, c *Call) ([]tensor.Tensor, error) {
 		}
 		r.Temp = tensor.Aligned(n)
 	}
-	return r.Out, k.Run(&r)
+	err = k.Run(&r)
+	return r.Out, err
 }
 
 func shapesOf(ts []tensor.Tensor) []tensor.Shape {

@@ -155,16 +155,88 @@ type Kernel struct {
 type Maker func(c *Call) (Kernel, error)
 
 // Run is one invocation of a node: its operands and results in the arena's own
-// memory. Absent operands are zero Tensors.
+// memory. Absent operands are zero Tensors. Results whose elements have no fixed
+// width (strings) come without memory: the kernel replaces them in Out.
+//
+// Results whose shape Facts cannot tell even from known operands (ErrLater at run
+// time), and those without a fixed element width (strings, resources), are zero
+// Tensors: the kernel sets them.
 type Run struct {
 	In, Out []tensor.Tensor
 	// Temp is the scratch memory Kernel.Temp asked for.
 	Temp []byte
 	// State is what Kernel.State made for this runner.
 	State any
+	// Host is the runner, for nodes that run other subgraphs or share resources.
+	Host Host
 	// Stopped is polled by long kernels, by row or chunk; nil never stops.
 	Stopped func() bool
 }
+
+// Host is what a node may ask of the runner that executes it.
+type Host interface {
+	// Subgraph returns subgraph i of the model as a function.
+	Subgraph(i int) (Function, error)
+	// Resources are the variables and tables that all subgraphs of an execution
+	// share.
+	Resources() *Resources
+}
+
+// Function is a subgraph that can be called.
+type Function interface {
+	// Call copies the operands in and runs the subgraph. The results are valid until
+	// the next call.
+	Call(in []tensor.Tensor) ([]tensor.Tensor, error)
+}
+
+// Resources are named objects that outlive a node: resource variables and tables.
+// One execution owns them; they are not safe for concurrent use.
+type Resources struct {
+	ids    map[string]int32
+	values map[int32]any
+	done   map[int]bool
+}
+
+// ID returns the number of the resource of that kind and name, a new one at the
+// first call.
+func (r *Resources) ID(kind, container, name string) int32 {
+	if r.ids == nil {
+		r.ids = map[string]int32{}
+	}
+	key := kind + "\x00" + container + "\x00" + name
+	id, ok := r.ids[key]
+	if !ok {
+		id = int32(len(r.ids))
+		r.ids[key] = id
+	}
+	return id
+}
+
+// Get returns the resource's value, nil before the first Set.
+func (r *Resources) Get(id int32) any { return r.values[id] }
+
+// Set gives the resource a value.
+func (r *Resources) Set(id int32, v any) {
+	if r.values == nil {
+		r.values = map[int32]any{}
+	}
+	r.values[id] = v
+}
+
+// Once reports true the first time it is asked about a subgraph.
+func (r *Resources) Once(subgraph int) bool {
+	if r.done == nil {
+		r.done = map[int]bool{}
+	}
+	if r.done[subgraph] {
+		return false
+	}
+	r.done[subgraph] = true
+	return true
+}
+
+// Clear forgets all values and that anything was done once.
+func (r *Resources) Clear() { r.values, r.done = nil, nil }
 
 // ErrStopped is returned by a kernel that saw Stopped answer true.
 var ErrStopped = errors.New("stopped")

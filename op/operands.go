@@ -97,6 +97,18 @@ func (o Operands) ManyOut(name string, types Types) Operands {
 	return o
 }
 
+// MaybeIn appends an operand that occurs any number of times, also none.
+func (o Operands) MaybeIn(name string, types Types) Operands {
+	o.Ins = append(o.Ins[:len(o.Ins):len(o.Ins)], Operand{Name: name, Types: types, Optional: true, Variadic: true})
+	return o
+}
+
+// MaybeOut appends a result that occurs any number of times, also none.
+func (o Operands) MaybeOut(name string, types Types) Operands {
+	o.Outs = append(o.Outs[:len(o.Outs):len(o.Outs)], Operand{Name: name, Types: types, Optional: true, Variadic: true})
+	return o
+}
+
 func (o Operands) check(c *Call) error {
 	if err := checkSide("operand", o.Ins, c.In); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"github.com/litequant/litequant/op"
 	"github.com/litequant/litequant/op/activation"
 	"github.com/litequant/litequant/op/arith"
+	"github.com/litequant/litequant/op/control"
 	"github.com/litequant/litequant/op/conv"
 	"github.com/litequant/litequant/op/dense"
 	"github.com/litequant/litequant/op/pool"
@@ -12,9 +13,10 @@ import (
 	"github.com/litequant/litequant/op/recurrent"
 	"github.com/litequant/litequant/op/reduce"
 	"github.com/litequant/litequant/op/shape"
+	"github.com/litequant/litequant/op/unary"
 )
 
 // Set returns TFLite's operators.
 func Set() op.Set {
-	return op.NewSet(activation.Defs, arith.Defs, conv.Defs, dense.Defs, pool.Defs, quantop.Defs, recurrent.Defs, reduce.Defs, shape.Defs)
+	return op.NewSet(activation.Defs, arith.Defs, control.Defs, conv.Defs, dense.Defs, pool.Defs, quantop.Defs, recurrent.Defs, reduce.Defs, shape.Defs, unary.Defs)
 }
