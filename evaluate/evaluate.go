@@ -136,70 +136,77 @@ func (e *evaluation) run(parent context.Context) error {
 	if err != nil {
 		return err
 	}
-	jobs := make(chan job)
-	var wg sync.WaitGroup
-	at := 0
+	p := pool{e: e, ctx: ctx, cancel: cancel, jobs: make(chan job)}
+	n := 0
 	for s, err := range e.src.All(ctx) {
+		switch {
+		case err != nil || n == len(e.scores):
+		case n < timed:
+			var took time.Duration
+			took, err = alone.score(ctx, job{n, s})
+			e.times = append(e.times, took)
+		default:
+			p.score(job{n, s})
+		}
 		if err != nil {
 			cancel(err)
+		}
+		if ctx.Err() != nil || n == len(e.scores) {
 			break
 		}
-		if at == len(e.scores) {
-			break
-		}
-		j := job{at, s}
-		at++
-		if j.at < timed {
-			d, err := alone.score(ctx, j)
-			if err != nil {
-				cancel(err)
-				break
-			}
-			e.times = append(e.times, d)
-			continue
-		}
-		if j.at == timed {
-			e.start(ctx, cancel, &wg, alone, jobs)
-		}
-		select {
-		case jobs <- j:
-		case <-ctx.Done():
-		}
+		n++
 	}
-	close(jobs)
-	wg.Wait()
+	p.wait()
 	if parent.Err() != nil {
 		return parent.Err()
 	}
-	if err := context.Cause(ctx); err != nil {
-		return err
-	}
-	e.scores = e.scores[:at]
-	return nil
+	e.scores = e.scores[:n]
+	return context.Cause(ctx)
 }
 
-// start lets workers score what comes through jobs; first is one of them.
-func (e *evaluation) start(ctx context.Context, cancel context.CancelCauseFunc, wg *sync.WaitGroup, first *worker, jobs <-chan job) {
-	n := e.opts.Threads
-	if n <= 0 {
-		n = runtime.GOMAXPROCS(0)
+// pool scores samples on several threads. The first error cancels ctx.
+type pool struct {
+	e      *evaluation
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	jobs   chan job
+	wg     sync.WaitGroup
+	begun  bool
+}
+
+// score hands a sample to a worker; the first call starts them.
+func (p *pool) score(j job) {
+	if !p.begun {
+		p.begun = true
+		n := p.e.opts.Threads
+		if n <= 0 {
+			n = runtime.GOMAXPROCS(0)
+		}
+		for range n {
+			p.wg.Go(p.work)
+		}
 	}
-	for i := range n {
-		wg.Go(func() {
-			w, err := first, error(nil)
-			if i > 0 {
-				w, err = e.newWorker()
-			}
-			for j := range jobs {
-				if err == nil && ctx.Err() == nil {
-					_, err = w.score(ctx, j)
-				}
-				if err != nil {
-					cancel(err)
-				}
-			}
-		})
+	select {
+	case p.jobs <- j:
+	case <-p.ctx.Done():
 	}
+}
+
+func (p *pool) work() {
+	w, err := p.e.newWorker()
+	for j := range p.jobs {
+		if err == nil {
+			_, err = w.score(p.ctx, j)
+		}
+		if err != nil {
+			p.cancel(err)
+		}
+	}
+}
+
+func (p *pool) wait() {
+	close(p.jobs)
+	p.wg.Wait()
 }
 
 func (e *evaluation) advance() {

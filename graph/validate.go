@@ -1,8 +1,9 @@
 package graph
 
 import (
-	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/litequant/litequant/tensor"
 )
@@ -29,6 +30,38 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// Errors is several failures, printed on one line.
+type Errors []error
+
+// Join returns the errors that are not nil: nil for none, an Errors for several.
+// Unlike errors.Join's, its text is one line.
+func Join(errs ...error) error {
+	list := slices.DeleteFunc(slices.Clone(errs), func(e error) bool { return e == nil })
+	switch len(list) {
+	case 0:
+		return nil
+	case 1:
+		return list[0]
+	}
+	return Errors(list)
+}
+
+func (e Errors) Error() string {
+	const most = 20
+	parts := make([]string, 0, most+1)
+	for i, err := range e {
+		if i == most {
+			parts = append(parts, fmt.Sprintf("and %d more", len(e)-most))
+			break
+		}
+		parts = append(parts, err.Error())
+	}
+	return strings.Join(parts, "; ")
+}
+
+// Unwrap returns the failures, for errors.Is and errors.As.
+func (e Errors) Unwrap() []error { return e }
+
 // Validate checks the model's grammar: every index is in range, every value has
 // one producer at most and is produced before it is read, constants and inputs
 // are not written. Nodes' meaning is checked by package op. All problems are
@@ -48,7 +81,7 @@ func (m *Model) Validate() error {
 			errs = append(errs, fmt.Errorf("signature %q: %w", g.Key, err))
 		}
 	}
-	return errors.Join(errs...)
+	return Join(errs...)
 }
 
 func (m *Model) validateSignature(g *Signature) error {

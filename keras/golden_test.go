@@ -55,20 +55,18 @@ func predict(m *Model, inputs map[string]described) (map[string][]float32, error
 	if err != nil {
 		return nil, err
 	}
-	for name, in := range inputs {
-		if err := r.Resize(name, in.Shape); err != nil {
+	out := map[string][]float32{}
+	for i := range inputs[r.InputNames()[0]].Shape[0] { // row by row: the model's batch is 1
+		for name, in := range inputs {
+			row := len(in.Values) / in.Shape[0]
+			copy(tensor.View[float32](r.Input(name).Bytes()), in.Values[i*row:][:row])
+		}
+		if err := r.Invoke(context.Background()); err != nil {
 			return nil, err
 		}
-	}
-	for name, in := range inputs {
-		copy(tensor.View[float32](r.Input(name).Bytes()), in.Values)
-	}
-	if err := r.Invoke(context.Background()); err != nil {
-		return nil, err
-	}
-	out := map[string][]float32{}
-	for _, name := range r.OutputNames() {
-		out[name] = r.Output(name).Float32s()
+		for _, name := range r.OutputNames() {
+			out[name] = append(out[name], r.Output(name).Float32s()...)
+		}
 	}
 	return out, nil
 }
@@ -78,7 +76,7 @@ func checkPredictions(t *testing.T, m *Model, want golden) {
 	t.Helper()
 	got, err := predict(m, want.Inputs)
 	if errors.Is(err, tensor.ErrUnsupported) {
-		t.Skipf("the lowering or the engine lacks an operator (scripts/check_save.py has TensorFlow compute it): %v", err)
+		t.Skipf("the lowering or the engine lacks an operator (testdata/check_save.py has TensorFlow compute it): %v", err)
 	}
 	if err != nil {
 		t.Fatal(err)

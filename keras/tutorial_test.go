@@ -148,4 +148,3 @@ func TestTutorialSave(t *testing.T) {
 	}
 	checkSaved(t, python, dir, append(entries, module), "keras2")
 }
-

@@ -31,7 +31,8 @@ type Quant struct {
 	// Dense marks fully connected layers, which TensorFlow can be told to quantize
 	// per tensor.
 	Dense bool
-	// None marks operators that are never quantized.
+	// None marks operators whose operands and results never are integers for real
+	// values; Weights may name some all the same.
 	None bool
 }
 

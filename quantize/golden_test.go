@@ -148,19 +148,13 @@ func TestTensorFlow(t *testing.T) {
 	for _, name := range goldens(t) {
 		files := unzip(t, name)
 		for file := range files {
-			if r, ok := recipes[file]; ok && loads(name, file) {
+			if r, ok := recipes[file]; ok {
 				t.Run(strings.TrimSuffix(filepath.Base(name), ".zip")+"/"+file, func(t *testing.T) {
 					compareWith(t, files, file, r)
 				})
 			}
 		}
 	}
-}
-
-// loads reports whether TensorFlow can load a file it wrote: its 16x8 quantizer
-// lets the float operators of mixed read an integer input.
-func loads(name, file string) bool {
-	return filepath.Base(name) != "mixed.zip" || file != "int16x8.tflite"
 }
 
 func compareWith(t *testing.T, files map[string][]byte, file string, r Recipe) {

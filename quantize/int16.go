@@ -491,7 +491,7 @@ func (w *wide) inputsAndOutputs() error {
 			continue
 		case w.done[v]:
 			id := w.split(v)
-			w.g.Insert(0, graph.Node{Op: opQuantize, Inputs: []graph.ValueID{v}, Outputs: []graph.ValueID{id}})
+			w.g.Insert(0, graph.Node{Op: opQuantize, Inputs: []graph.ValueID{v}, Outputs: []graph.ValueID{id}, Origins: w.src.Values[v].Origins})
 		}
 		if read {
 			w.g.ReplaceUses(float, v)
@@ -502,10 +502,11 @@ func (w *wide) inputsAndOutputs() error {
 			w.g.ReplaceUses(float, v)
 		}
 	}
-	for _, v := range slices.Compact(slices.Clone(w.src.Outputs)) {
-		if w.done[v] && w.producer[v] >= 0 && !(w.entry() && w.recipe.OutputType == tensor.Int16) {
+	for _, v := range w.src.Outputs {
+		quantized := w.done[v] && w.g.Value(v).DType == tensor.Int16 // false at its second time
+		if quantized && w.producer[v] >= 0 && !(w.entry() && w.recipe.OutputType == tensor.Int16) {
 			id := w.split(v)
-			w.g.Nodes = append(w.g.Nodes, graph.Node{Op: opDequantize, Inputs: []graph.ValueID{id}, Outputs: []graph.ValueID{v}})
+			w.g.Nodes = append(w.g.Nodes, graph.Node{Op: opDequantize, Inputs: []graph.ValueID{id}, Outputs: []graph.ValueID{v}, Origins: w.src.Values[v].Origins})
 		}
 	}
 	return nil

@@ -392,7 +392,7 @@ func TestAnyGraph(t *testing.T) {
 		stats := &calibrate.Statistics{}
 		for i := range g.Values {
 			if rapid.IntRange(0, 4).Draw(t, "measured") > 0 {
-				stats.Tensors = append(stats.Tensors, calibrate.Tensor{Index: i, Name: g.Values[i].Name, Range: calibrate.Range{Min: -1, Max: 2}})
+				stats.Tensors = append(stats.Tensors, calibrate.Tensor{Index: i, Name: g.Values[i].Name, Range: calibrate.Range{Min: -1, Max: float32(1 + i)}})
 			}
 		}
 		ops := standIns()
@@ -411,7 +411,7 @@ func TestAnyGraph(t *testing.T) {
 		if err != nil {
 			return
 		}
-		floatStaysFloat(t, m.Main(), q.Main(), report)
+		nodesAgree(t, ops, m.Main(), q.Main(), report)
 		for i := range q.Main().Values {
 			if v := &q.Main().Values[i]; v.IsConst() {
 				if n, err := v.Shape.Bytes(v.DType); err != nil || n != len(v.Const) {
@@ -422,26 +422,45 @@ func TestAnyGraph(t *testing.T) {
 	})
 }
 
-// floatStaysFloat checks that the nodes the report calls float read and compute
-// what they did before.
-func floatStaysFloat(t *rapid.T, before, after *graph.Subgraph, report *Report) {
+// nodesAgree checks that nodes the report calls float read and compute what they
+// did before; that nodes of the int8 schemes it calls quantized have integer
+// operands and results, under the same parameters where their rows say so; and
+// that conversions convert.
+func nodesAgree(t *rapid.T, ops op.Set, before, after *graph.Subgraph, report *Report) {
 	var nodes []*graph.Node
 	for i := range after.Nodes {
-		if n := &after.Nodes[i]; n.Op != opQuantize && n.Op != opDequantize {
+		n := &after.Nodes[i]
+		if n.Op != opQuantize && n.Op != opDequantize {
 			nodes = append(nodes, n)
+			continue
+		}
+		in, out := after.Values[n.Inputs[0]].DType, after.Values[n.Outputs[0]].DType
+		if n.Op == opQuantize && out == tensor.Float32 || n.Op == opDequantize && (in == tensor.Float32 || out != tensor.Float32) {
+			t.Fatalf("%s from %v to %v", op.NameOf(n), in, out)
 		}
 	}
 	if len(nodes) != len(before.Nodes) {
 		t.Fatalf("%d nodes become %d", len(before.Nodes), len(nodes))
 	}
 	for _, r := range report.Nodes {
-		if r.Quantized || report.Scheme == Float16 {
-			continue
-		}
 		old, now := &before.Nodes[r.Index], nodes[r.Index]
+		def, _ := ops.Lookup(old)
+		var shared *tensor.Quant
 		for k, v := range slices.Concat(old.Inputs, old.Outputs) {
-			if w := slices.Concat(now.Inputs, now.Outputs)[k]; v != graph.None && before.Values[v].DType != after.Values[w].DType {
-				t.Fatalf("float node %d %s: value %d becomes %v", r.Index, r.Operator, k, after.Values[w].DType)
+			if v == graph.None || before.Values[v].DType != tensor.Float32 {
+				continue
+			}
+			w := &after.Values[slices.Concat(now.Inputs, now.Outputs)[k]]
+			switch {
+			case !r.Quantized && report.Scheme != Float16 && w.DType != tensor.Float32:
+				t.Fatalf("float node %d %s: value %d is %v", r.Index, r.Operator, k, w.DType)
+			case !r.Quantized || report.Scheme != Int8 && report.Scheme != Int8Only:
+			case w.DType == tensor.Float32:
+				t.Fatalf("int8 node %d %s: value %d is float", r.Index, r.Operator, k)
+			case def.Quant.Same && shared == nil:
+				shared = &w.Quant
+			case def.Quant.Same && !slices.Equal(shared.Scales, w.Quant.Scales):
+				t.Fatalf("int8 node %d %s: scales %v and %v", r.Index, r.Operator, shared.Scales, w.Quant.Scales)
 			}
 		}
 	}

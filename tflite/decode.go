@@ -5,7 +5,6 @@ package tflite
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io/fs"
 	"math"
@@ -128,7 +127,7 @@ func (d *decoder) model() (*graph.Model, error) {
 		}
 		m.Metadata = append(m.Metadata, graph.Metadata{Name: md.Name, Data: data})
 	}
-	return m, errors.Join(errs...)
+	return m, graph.Join(errs...)
 }
 
 func namedValues(maps []*fb.TensorMapT) []graph.NamedValue {
@@ -176,7 +175,7 @@ func (d *decoder) subgraph(s *fb.SubGraphT) (*graph.Subgraph, error) {
 		g.Nodes = append(g.Nodes, n)
 	}
 	d.zeroSize(g)
-	return g, errors.Join(errs...)
+	return g, graph.Join(errs...)
 }
 
 // zeroSize marks the values that nothing computes and whose shape has no

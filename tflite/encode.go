@@ -94,7 +94,7 @@ func (e *encoder) model() (*fb.ModelT, error) {
 	for _, md := range e.metadata() {
 		e.t.Metadata = append(e.t.Metadata, &fb.MetadataT{Name: md.Name, Buffer: e.newBuffer(md.Data)})
 	}
-	return e.t, errors.Join(errs...)
+	return e.t, graph.Join(errs...)
 }
 
 // metadata returns the entries to write, min_runtime_version first unless the
@@ -189,7 +189,7 @@ func (e *encoder) subgraph(s *graph.Subgraph) (*fb.SubGraphT, error) {
 		}
 		g.Operators = append(g.Operators, n)
 	}
-	return g, errors.Join(errs...)
+	return g, graph.Join(errs...)
 }
 
 func indices(list []graph.ValueID) []int32 {
@@ -247,12 +247,13 @@ func (e *encoder) node(s *graph.Subgraph, n *graph.Node) (*fb.OperatorT, error) 
 		return o, fmt.Errorf("internal operator %d cannot be written: %w", n.Op, tensor.ErrUnsupported)
 	}
 	if n.Options != nil {
-		first, second := schema.OptionsOf(schema.BuiltinOperator(n.Op))
-		switch {
-		case first != fb.BuiltinOptionsNONE:
-			o.BuiltinOptions = &fb.BuiltinOptionsT{Type: first, Value: n.Options}
-		case second != fb.BuiltinOptions2NONE:
-			o.BuiltinOptions2 = &fb.BuiltinOptions2T{Type: second, Value: n.Options}
+		switch one, two := schema.MemberOf(n.Options); {
+		case one != fb.BuiltinOptionsNONE:
+			o.BuiltinOptions = &fb.BuiltinOptionsT{Type: one, Value: n.Options}
+		case two != fb.BuiltinOptions2NONE:
+			o.BuiltinOptions2 = &fb.BuiltinOptions2T{Type: two, Value: n.Options}
+		default:
+			return o, fmt.Errorf("options of type %T: %w", n.Options, tensor.ErrUnsupported)
 		}
 	}
 	i, err := e.code(s, n)

@@ -220,7 +220,7 @@ func (d *demo) fit(ctx context.Context) error {
 	if err := d.fitNetwork(ctx, m, d.epochs); err != nil {
 		return err
 	}
-	d.say("fit", "%d epochs of the layers behind the frozen module", d.epochs)
+	d.say("fit", "%d epoch(s) of the layers behind the frozen module", d.epochs)
 	for _, name := range []string{"model.h5", "saved_model"} {
 		if err := d.output(name).save(m.Save); err != nil {
 			return err

@@ -42,7 +42,7 @@ func in(name string, err error) error {
 		}
 		return err
 	}
-	if strings.HasPrefix(err.Error(), name+": ") {
+	if text := err.Error(); strings.HasPrefix(text, name+": ") || strings.Contains(text, ": "+name+": ") {
 		return err
 	}
 	return fmt.Errorf("%s: %w", name, err)

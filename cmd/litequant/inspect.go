@@ -217,9 +217,16 @@ func (a *app) showValues(title string, g *graph.Subgraph, ids []graph.ValueID) {
 	var rows [][]any
 	for _, id := range ids {
 		v := g.Value(id)
-		rows = append(rows, []any{int(id), v.Name, v.DType, v.Partial(), scaleText(v.Quant), zeroText(v.Quant)})
+		rows = append(rows, []any{int(id), v.Name, v.DType, shapeText(v), scaleText(v.Quant), zeroText(v.Quant)})
 	}
 	a.section(title, []string{">tensor", "name", "dtype", "shape", ">scale", ">zero point"}, rows)
+}
+
+func shapeText(v *graph.Value) string {
+	if v.Unranked {
+		return "unknown"
+	}
+	return v.Partial().String()
 }
 
 func scaleText(q tensor.Quant) string {

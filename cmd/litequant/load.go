@@ -23,7 +23,7 @@ type loaded struct {
 	format string
 	graph  *graph.Model
 	file   []byte // a .tflite file's bytes, nil for other formats
-	size   int64  // bytes on disk, 0 if there is no such place
+	size   int64  // bytes on disk; as .tflite for what is not on this one
 }
 
 // encoded returns the model as a .tflite file.
@@ -67,6 +67,13 @@ func (a *app) loadCut(ctx context.Context, name string, c cut) (*loaded, error) 
 	l.name, l.format = name, f.name
 	if l.size == 0 {
 		l.size = sizeOnDisk(name)
+	}
+	if l.size == 0 { // of a downloaded module
+		b, err := l.encoded()
+		if err != nil {
+			return nil, err
+		}
+		l.size = int64(len(b))
 	}
 	a.detailf("%s: %s, %s bytes", name, l.format, grouped(l.size))
 	return l, nil

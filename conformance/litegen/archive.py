@@ -22,6 +22,9 @@ def tensor_bytes(x):
             offsets.append(at)
             at += len(p)
         return struct.pack(f"<{len(parts) + 2}i", len(parts), *offsets, at) + b"".join(parts)
+    if x.dtype.name == "int4":  # two to a byte, the first in the low bits
+        flat = np.append(x.reshape(-1).astype(np.uint8) & 15, np.zeros(x.size % 2, np.uint8))
+        return (flat[0::2] | flat[1::2] << 4).astype(np.uint8).tobytes()
     return np.ascontiguousarray(x).tobytes()
 
 

@@ -10,7 +10,7 @@ TYPES = {
     "bool": fb.TensorType.BOOL, "int16": fb.TensorType.INT16, "complex64": fb.TensorType.COMPLEX64,
     "int8": fb.TensorType.INT8, "complex128": fb.TensorType.COMPLEX128, "float64": fb.TensorType.FLOAT64, "uint64": fb.TensorType.UINT64,
     "uint32": fb.TensorType.UINT32, "uint16": fb.TensorType.UINT16, "resource": fb.TensorType.RESOURCE,
-    "int4": fb.TensorType.INT4, "bfloat16": fb.TensorType.BFLOAT16, "int2": fb.TensorType.INT2,
+    "int4": fb.TensorType.INT4, "bfloat16": fb.TensorType.BFLOAT16, "int2": fb.TensorType.INT2, "uint4": fb.TensorType.UINT4,
 }
 
 NONE, RELU, RELU_N1_TO_1, RELU6 = 0, 1, 2, 3
@@ -98,6 +98,12 @@ class Model:
         b = flatbuffers.Builder(1024)
         b.Finish(m.Pack(b), b"TFL3")
         return bytes(b.Output())
+
+
+def output_types(packed):
+    """The element types of a file's outputs; LiteRT's Python calls int4 int8."""
+    sub = fb.Model.GetRootAs(packed).Subgraphs(0)
+    return [sub.Tensors(sub.Outputs(i)).Type() for i in range(sub.OutputsLength())]
 
 
 def options(kind, **fields):

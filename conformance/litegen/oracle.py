@@ -14,8 +14,11 @@ RESOLVERS = {"ref": "BUILTIN_REF", "builtin": "BUILTIN_WITHOUT_DEFAULT_DELEGATES
 
 def _serve(conn):
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # LiteRT's log
+    import ml_dtypes  # noqa: F401 (NumPy's names for int4 and bfloat16)
     import numpy as np
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    from .model import TYPES, output_types
 
     def run(model, steps, oracle):
         it = Interpreter(
@@ -31,10 +34,17 @@ def _serve(conn):
                     it.resize_tensor_input(d["index"], x.shape, strict=False)
             it.allocate_tensors()
             for d, x in zip(details, inputs):
-                it.set_tensor(d["index"], x)
+                it.set_tensor(d["index"], x.astype(np.int8) if x.dtype.name == "int4" else x)
             it.invoke()
-            results.append([np.array(it.get_tensor(d["index"])) for d in it.get_output_details()])
+            results.append([fetch(it, d, t) for d, t in zip(it.get_output_details(), output_types(model))])
         return results
+
+    def fetch(it, d, tensor_type):
+        if 0 in d["shape"]:  # get_tensor refuses dynamic tensors without elements
+            x = np.zeros(d["shape"], d["dtype"])
+        else:
+            x = np.array(it.get_tensor(d["index"]))
+        return x.astype("int4") if tensor_type == TYPES["int4"] else x
 
     conn.send("ready")
     while True:

@@ -32,7 +32,7 @@ func frozenVariables(t *testing.T, name string) map[string]tensor.Tensor {
 	return out
 }
 
-func placeholder(name string, shape ...int) *savedmodel.Node {
+func placeholder(name string) *savedmodel.Node {
 	return &savedmodel.Node{Name: name, Op: "Placeholder", Attrs: map[string]*pb.AttrValue{}}
 }
 

@@ -34,7 +34,9 @@ type Options struct {
 	// Train legalizes only what keeps trainable parameters as they are: none is
 	// folded into another constant.
 	Train bool
-	// Signature is the key of the signature to declare; empty declares none.
+	// Signature is the key of the signature to declare. Inputs and outputs then have
+	// the tensor names of TensorFlow 2's SavedModels. Empty declares none and keeps
+	// the nodes' names, as for a frozen graph.
 	Signature string
 	// Source says what the model was converted from in CONVERSION_METADATA; 0
 	// stands for a SavedModel.
@@ -77,8 +79,12 @@ func Graph(g *savedmodel.Graph, o Options) (*graph.Model, error) {
 func (b *builder) build() error {
 	inputs := map[int]bool{}
 	for i := range b.src.Inputs {
-		inputs[b.src.Inputs[i].Ref.Node] = true
-		b.input(&b.src.Inputs[i])
+		p := &b.src.Inputs[i]
+		if p.Ref.Node < 0 || p.Ref.Node >= len(b.src.Nodes) || inputs[p.Ref.Node] {
+			return fmt.Errorf("input %.80q is no node of its own: %w", p.Name, tensor.ErrMalformed)
+		}
+		inputs[p.Ref.Node] = true
+		b.input(p)
 	}
 	var errs []error
 	for _, i := range executionOrder(b.src) {

@@ -22,14 +22,14 @@ func matMul(c *call, transposeA, transposeB bool) {
 	if !transposeB {
 		b = c.transpose(b, 1, 0)
 	}
-	c.done(c.emit(schema.FULLY_CONNECTED, &fb.FullyConnectedOptionsT{KeepNumDims: c.rank(a) > 2}, a, b, graph.None))
+	c.done(c.emit(schema.FULLY_CONNECTED, &fb.FullyConnectedOptionsT{KeepNumDims: len(c.shape(a)) > 2}, a, b, graph.None))
 }
 
 // batchMatMul is a FULLY_CONNECTED where the right-hand side is a constant
 // matrix.
 func batchMatMul(c *call) {
 	adjX, adjY := c.boolAttr("adj_x"), c.boolAttr("adj_y")
-	if c.val(c.in[1]).IsConst() && c.rank(c.in[1]) == 2 && (!adjX || c.rank(c.in[0]) == 2) {
+	if c.val(c.in[1]).IsConst() && c.isRank(c.in[1], 2) && (!adjX || c.isRank(c.in[0], 2)) {
 		matMul(c, adjX, adjY)
 		return
 	}

@@ -80,7 +80,7 @@ func concat(c *call, in []graph.ValueID, axis int) {
 	var e []int
 	for _, v := range in {
 		part := c.ints(v)
-		if part == nil || c.rank(v) != 1 || c.dtype(v) != tensor.Int32 {
+		if part == nil || !c.isRank(v, 1) || c.dtype(v) != tensor.Int32 {
 			e = nil
 			break
 		}

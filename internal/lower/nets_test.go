@@ -3,54 +3,32 @@ package lower
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/litequant/litequant/engine"
 	"github.com/litequant/litequant/graph"
 	"github.com/litequant/litequant/internal/schema"
-	"github.com/litequant/litequant/op/all"
+	"github.com/litequant/litequant/internal/schema/fb"
+	"github.com/litequant/litequant/op"
+	"github.com/litequant/litequant/op/dense"
 	"github.com/litequant/litequant/tensor"
 )
 
-// nets are testdata/gen_nets.py's networks with the operators they need whose
-// rows are not written yet.
-var nets = map[string][]schema.BuiltinOperator{
-	"batchnorm":      nil,
-	"clamps":         {schema.MAXIMUM, schema.MINIMUM},
-	"conv":           nil,
-	"dense_scalars":  nil,
-	"explicit":       {schema.PAD},
-	"mlp":            {schema.RSQRT},
-	"mobile":         {schema.PAD, schema.MEAN, schema.SHAPE, schema.STRIDED_SLICE, schema.PACK},
-	"reshapes":       {schema.SHAPE, schema.STRIDED_SLICE, schema.PACK, schema.TRANSPOSE, schema.CONCATENATION, schema.EXPAND_DIMS, schema.SQUEEZE, schema.TANH, schema.LOGISTIC},
-	"residual":       nil,
-	"scalars":        nil,
-	"shapes_of_relu": {schema.HARD_SWISH, schema.LEAKY_RELU, schema.PRELU, schema.NEG, schema.MAXIMUM, schema.MEAN},
-	"static":         {schema.SHAPE, schema.TRANSPOSE, schema.EXPAND_DIMS, schema.SQUEEZE},
-	"sequence":       {schema.SHAPE, schema.GATHER, schema.REDUCE_PROD, schema.PACK, schema.CONCATENATION, schema.EXPAND_DIMS, schema.SQUEEZE, schema.TRANSPOSE},
+// nets are the networks of testdata/gen_nets.py.
+var nets = []string{
+	"batchnorm", "clamps", "conv", "dense_scalars", "explicit", "mlp", "mobile", "reshapes", "residual", "scalars", "sequence",
+	"shapes_of_relu", "static",
 }
 
 func eachNet(t *testing.T, check func(t *testing.T, name string)) {
-	for name, needs := range nets {
-		t.Run(name, func(t *testing.T) {
-			skipWithout(t, needs...)
-			check(t, name)
-		})
-	}
-}
-
-// skipWithout skips where operators that other packages add are not there yet.
-func skipWithout(t *testing.T, codes ...schema.BuiltinOperator) {
-	t.Helper()
-	set := all.Set()
-	for _, code := range codes {
-		if set.ByCode(graph.OpCode(code)) == nil {
-			t.Skipf("operator %s has no row", code)
-		}
+	for _, name := range nets {
+		t.Run(name, func(t *testing.T) { check(t, name) })
 	}
 }
 
@@ -88,13 +66,7 @@ func TestNetsCompute(t *testing.T) {
 // Lowered for training they compute the same; batch normalizations then stay
 // expanded.
 func TestNetsComputeInTraining(t *testing.T) {
-	normalized := map[string]bool{"batchnorm": true, "mobile": true, "mlp": true, "shapes_of_relu": true}
-	eachNet(t, func(t *testing.T, name string) {
-		if normalized[name] {
-			skipWithout(t, schema.RSQRT)
-		}
-		computes(t, name, true)
-	})
+	eachNet(t, func(t *testing.T, name string) { computes(t, name, true) })
 }
 
 func computes(t *testing.T, name string, train bool) {
@@ -185,7 +157,7 @@ func equalParameter(t *testing.T, v *graph.Value, own tensor.Tensor) {
 }
 
 func TestUnsupportedOperatorsAreListed(t *testing.T) {
-	g := graphOf(t, placeholder("x", 2, 2), node("a", "Fantasy", 0), node("b", "Relu", 1), node("c", "Imagined", 2))
+	g := graphOf(t, placeholder("x"), node("a", "Fantasy", 0), node("b", "Relu", 1), node("c", "Imagined", 2))
 	_, err := Graph(g, Options{})
 	want := "node \"a\" (Fantasy): operator Fantasy has no lowering: not supported\n" +
 		"node \"c\" (Imagined): operator Imagined has no lowering: not supported"
@@ -195,9 +167,21 @@ func TestUnsupportedOperatorsAreListed(t *testing.T) {
 }
 
 func TestMissingRowIsUnsupported(t *testing.T) {
-	g := graphOf(t, placeholder("x", 2, 2), node("a", "Betainc", 0))
-	_, err := Graph(g, Options{})
-	if err == nil || !strings.Contains(err.Error(), "not supported") {
-		t.Errorf("error %v", err)
+	g := graphOf(t, placeholder("x"), node("a", "Relu", 0))
+	_, err := Graph(g, Options{Ops: op.NewSet(dense.Defs)})
+	if want := `node "a" (Relu): as RELU: operator RELU: not supported`; !errors.Is(err, tensor.ErrUnsupported) || err.Error() != want {
+		t.Errorf("error is %v, want %s", err, want)
+	}
+}
+
+func TestConversionMetadata(t *testing.T) {
+	m, err := Graph(graphOf(t, placeholder("x"), node("a", "Relu", 0)), Options{Source: fb.ModelTypeKERAS_MODEL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := schema.UnpackConversionMetadata(m.MetadataOf("CONVERSION_METADATA")).Environment
+	want := &fb.EnvironmentT{TensorflowVersion: "2.21.0", ApiVersion: 2, ModelType: fb.ModelTypeKERAS_MODEL}
+	if d := cmp.Diff(want, e); d != "" {
+		t.Error(d)
 	}
 }

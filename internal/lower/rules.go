@@ -63,11 +63,11 @@ func predicate(code schema.BuiltinOperator, inputs int) row {
 	return row{inputs, func(c *call) { c.done(c.emitAs(tensor.Bool, code, nil, c.in[:inputs]...)) }}
 }
 
-func optionsOf(make func() any) any {
-	if make == nil {
+func optionsOf(options func() any) any {
+	if options == nil {
 		return nil
 	}
-	return make()
+	return options()
 }
 
 // indexed lowers to an operator of a tensor and an integer vector.

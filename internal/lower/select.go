@@ -36,7 +36,7 @@ func gather(c *call, axis, batchDims int) {
 // gathered picks from what is known of a vector of integers.
 func (c *call) gathered() []int {
 	e, at := c.ints(c.in[0]), c.ints(c.in[1])
-	if e == nil || at == nil || c.rank(c.in[0]) != 1 || c.rank(c.in[1]) > 1 {
+	if e == nil || at == nil || !c.isRank(c.in[0], 1) || !c.isRank(c.in[1], 1) && !c.isRank(c.in[1], 0) {
 		return nil
 	}
 	out := make([]int, len(at))

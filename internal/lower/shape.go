@@ -102,7 +102,7 @@ func expandDims(c *call) {
 		return
 	}
 	y := c.emit(schema.EXPAND_DIMS, &fb.ExpandDimsOptionsT{}, c.in[0], c.index(c.in[1]))
-	if c.rank(c.in[0]) == 0 {
+	if c.isRank(c.in[0], 0) {
 		c.know(y, c.ints(c.in[0]))
 	}
 	c.done(y)
@@ -128,7 +128,7 @@ func pack(c *call) {
 func (c *call) packed() []int {
 	e := make([]int, len(c.in))
 	for i, v := range c.in {
-		if c.dtype(v) != tensor.Int32 || c.rank(v) != 0 {
+		if c.dtype(v) != tensor.Int32 || !c.isRank(v, 0) {
 			return nil
 		}
 		if e[i] = -1; len(c.ints(v)) == 1 {
@@ -158,7 +158,7 @@ func stridedSlice(c *call) {
 // is nothing.
 func (c *call) sliced(m *fb.StridedSliceOptionsT) ([]int, tensor.Shape) {
 	e, begin, end, step := c.ints(c.in[0]), c.ints(c.in[1]), c.ints(c.in[2]), c.ints(c.in[3])
-	if e == nil || c.rank(c.in[0]) != 1 || len(begin) != 1 || len(end) != 1 || len(step) != 1 || step[0] != 1 || m.EllipsisMask|m.NewAxisMask != 0 {
+	if e == nil || !c.isRank(c.in[0], 1) || len(begin) != 1 || len(end) != 1 || len(step) != 1 || step[0] != 1 || m.EllipsisMask|m.NewAxisMask != 0 {
 		return nil, nil
 	}
 	at := func(x int) int {

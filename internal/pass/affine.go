@@ -55,16 +55,26 @@ func broadcast1D(v *graph.Value, n int) []float32 {
 	const most = 1 << 26
 	e := floats(v)
 	switch {
-	case len(e) == 1 && n <= most:
-		out := make([]float32, n)
-		for i := range out {
-			out[i] = e[0]
-		}
-		return out
-	case len(e) == n && n > 0 && v.Shape[len(v.Shape)-1] == n:
+	case n <= 0 || n > most:
+		return nil
+	case len(e) == 1:
+		return repeated(e, n)
+	case len(e) == n && last(v.Shape) == n:
 		return e
 	}
 	return nil
+}
+
+// repeated returns n elements, one of them repeated or n as they are.
+func repeated(e []float32, n int) []float32 {
+	if len(e) == n {
+		return e
+	}
+	out := make([]float32, n)
+	for i := range out {
+		out[i] = e[0]
+	}
+	return out
 }
 
 // keepsShape reports whether n computes something of the shape of its first
@@ -107,16 +117,6 @@ func scaled(filter []float32, shape tensor.Shape, channel int, factor []float32)
 		out[i] = w * factor[i/inner%len(factor)]
 	}
 	return out
-}
-
-// allZero reports whether a constant holds zeros only.
-func allZero(e []float32) bool {
-	for _, x := range e {
-		if x != 0 {
-			return false
-		}
-	}
-	return true
 }
 
 // with returns a copy of n's inputs with operand k replaced; missing optional

@@ -80,7 +80,7 @@ func (r *rewriter) newBias(f, n *graph.Node, k, channels int, origins []string) 
 		if len(b) != channels {
 			return graph.None, false
 		}
-		if old = b; allZero(b) {
+		if old = b; allEqual(b, 0) {
 			param = c.Param
 		}
 	}
@@ -118,17 +118,28 @@ func addOfAdd(r *rewriter, i int) bool {
 	return true
 }
 
-// combine makes the constant f(a, b) of two that have the same number of
-// elements along the last axis, or one element.
+// combine makes the constant f(a, b) where one of the two has one element, or
+// both have the same shape up to leading ones.
 func (r *rewriter) combine(a, b *graph.Value, f func(x, y float32) float32, origins []string) (graph.ValueID, bool) {
-	wide := a
-	if len(floats(b)) > len(floats(a)) || len(floats(b)) == len(floats(a)) && len(b.Shape) > len(a.Shape) {
-		wide = b
+	x, y := floats(a), floats(b)
+	n := max(len(x), len(y))
+	shape := withRank(a.Shape, max(len(a.Shape), len(b.Shape)))
+	other := withRank(b.Shape, len(shape))
+	if len(x) < len(y) {
+		shape, other = other, shape
 	}
-	n := len(floats(wide))
-	x, y := broadcast1D(a, n), broadcast1D(b, n)
-	if n == 0 || x == nil || y == nil {
+	if min(len(x), len(y)) != 1 && !shape.Equal(other) || n == 0 {
 		return graph.None, false
 	}
-	return r.addFloats(zip(x, y, f), wide.Shape, origins, nil), true
+	return r.addFloats(zip(repeated(x, n), repeated(y, n), f), shape, origins, nil), true
+}
+
+// withRank adds leading ones.
+func withRank(s tensor.Shape, rank int) tensor.Shape {
+	out := make(tensor.Shape, rank)
+	for i := range out {
+		out[i] = 1
+	}
+	copy(out[rank-len(s):], s)
+	return out
 }

@@ -10,10 +10,11 @@ import "slices"
 // operator is folded into it only when nothing else could use it.
 func Float() []Pass {
 	return []Pass{
+		{"check", eachSubgraph(check)},
 		{"fold", eachSubgraph(fold)},
 		{"dedup", eachSubgraph(dedup)},
 		{"cse", eachSubgraph(cse)},
-		{"reshapes", eachSubgraph(fuseWith([]rule{earlyDoubleReshape}))},
+		{"tidy", eachSubgraph(fuseWith([]rule{constRight, identity, earlyDoubleReshape}))},
 		{"early", eachSubgraph(fuseWith(earlyFusions))},
 		{"fuse", eachSubgraph(fuseWith(fusions))},
 		{"fold", eachSubgraph(fold)},
@@ -51,7 +52,13 @@ var fusions = []rule{
 }
 
 // earlyFusions are done before any arithmetic is fused.
-var earlyFusions = []rule{fusePadConv, reshapeAfterFullyConnected, reshapeBeforeFullyConnected}
+var earlyFusions = []rule{
+	fusePadConv,
+	scaleOfBiased,
+	earlyScale,
+	reshapeAfterFullyConnected,
+	reshapeBeforeFullyConnected,
+}
 
 // precedingFusions fold an operation by a scalar into the affine operator that
 // follows, and make up for reshapes that could not be removed early.

@@ -19,7 +19,7 @@ func fuseAddFullyConnected(r *rewriter, i int) bool {
 	}
 	c, w, b := r.constant(add, 1), r.constant(n, 1), r.constant(n, 2)
 	x, weights, bias := floats(c), floats(w), floats(b)
-	if x == nil || weights == nil || bias == nil || len(c.Shape) != 1 || len(x) != w.Shape[1] || len(bias) != w.Shape[0] {
+	if x == nil || weights == nil || bias == nil || len(c.Shape) != 1 || len(w.Shape) != 2 || len(x) != w.Shape[1] || len(bias) != w.Shape[0] {
 		return false
 	}
 	v := r.addFloats(dot(weights, x, bias), b.Shape, n.Origins, nil)
@@ -71,7 +71,7 @@ func fuseScaleFullyConnected(r *rewriter, i int) bool {
 	}
 	c, w := r.constant(mul, 1), r.constant(n, 1)
 	factor, weights := floats(c), floats(w)
-	if factor == nil || weights == nil || len(c.Shape) != 1 || len(factor) != w.Shape[1] && len(factor) != 1 {
+	if factor == nil || weights == nil || len(c.Shape) != 1 || len(w.Shape) != 2 || len(factor) != w.Shape[1] && len(factor) != 1 {
 		return false
 	}
 	origins := graph.MergeOrigins(mul.Origins, n.Origins)
@@ -123,6 +123,9 @@ func (r *rewriter) scalarBias(n *graph.Node, w *graph.Value, c float32) ([]float
 		return nil, false
 	}
 	a := affines[n.Op]
+	if len(w.Shape) <= a.channel {
+		return nil, false
+	}
 	channels := w.Shape[a.channel]
 	out := make([]float32, channels)
 	if len(n.Inputs) > a.bias && n.Inputs[a.bias] != graph.None {

@@ -74,7 +74,7 @@ func (s *sketch) pointwise(rt *rapid.T, x graph.ValueID, channels int) graph.Val
 	c := s.random(rt, channels)
 	if rapid.Bool().Draw(rt, "scalar") {
 		c = s.random(rt, 1)
-		s.g().Value(c).Shape = tensor.Shape{}
+		s.g().Value(c).Shape = rapid.SampledFrom([]tensor.Shape{{}, {1}, {1, 1}}).Draw(rt, "scalar shape")
 	}
 	pair := []graph.ValueID{x, c}
 	if rapid.Bool().Draw(rt, "constant left") {

@@ -26,32 +26,37 @@ func constRight(r *rewriter, i int) bool {
 }
 
 // identity drops operators that change nothing: reshapes to the same shape,
-// transposes in order, products with one.
+// transposes in order, sums with zero, products and quotients by one.
 func identity(r *rewriter, i int) bool {
-	n := r.node(i, schema.RESHAPE, schema.SQUEEZE, schema.TRANSPOSE, schema.MUL)
+	n := r.node(i, schema.RESHAPE, schema.SQUEEZE, schema.TRANSPOSE, schema.ADD, schema.SUB, schema.MUL, schema.DIV)
 	if n == nil || !linear(n.Options) {
 		return false
 	}
 	in, out := r.shape(n, 0), r.valueShape(n.Outputs[0])
-	if in == nil || !in.Equal(out) {
+	if in == nil || !in.Equal(out) || !r.changesNothing(n, in) {
 		return false
 	}
+	return r.forward(i, n.Inputs[0])
+}
+
+// changesNothing reports whether n's result, of the shape of its first operand,
+// has that operand's elements.
+func (r *rewriter) changesNothing(n *graph.Node, in tensor.Shape) bool {
 	switch schema.BuiltinOperator(n.Op) {
 	case schema.TRANSPOSE:
-		if perm := r.ints(n, 1); perm == nil || !inOrder(perm) {
-			return false
-		}
-	case schema.MUL:
-		one := floats(r.constant(n, 1))
-		if len(one) == 0 || slices.ContainsFunc(one, func(x float32) bool { return x != 1 }) {
-			return false
-		}
-	default:
-		if !in.Known() {
-			return false // the converter keeps reshapes of dynamic batches
-		}
+		perm := r.ints(n, 1)
+		return perm != nil && inOrder(perm)
+	case schema.ADD, schema.SUB:
+		return allEqual(floats(r.constant(n, 1)), 0)
+	case schema.MUL, schema.DIV:
+		return allEqual(floats(r.constant(n, 1)), 1)
 	}
-	return r.forward(i, n.Inputs[0])
+	return in.Known() // the converter keeps reshapes of dynamic batches
+}
+
+// allEqual reports whether there are elements and all are x.
+func allEqual(e []float32, x float32) bool {
+	return len(e) > 0 && !slices.ContainsFunc(e, func(y float32) bool { return y != x })
 }
 
 // resolvable reports whether one dimension at most is unknown, so that equal

@@ -75,7 +75,7 @@ func (r *rewriter) apply(rules []rule, i int) bool {
 		r.count(n.Inputs, -1)
 		return false
 	}
-	if slices.ContainsFunc(n.Outputs, func(v graph.ValueID) bool { return v != graph.None && !r.g.Value(v).Quant.IsZero() }) {
+	if v := n.Outputs[0]; v == graph.None || !r.g.Value(v).Quant.IsZero() {
 		return false // requantization makes each result a step of its own
 	}
 	for _, f := range rules {
@@ -138,9 +138,17 @@ func floats(v *graph.Value) []float32 {
 }
 
 // shape returns the partial shape of operand k, nil if it is not known.
-func (r *rewriter) shape(n *graph.Node, k int) tensor.Shape { return r.valueShape(n.Inputs[k]) }
+func (r *rewriter) shape(n *graph.Node, k int) tensor.Shape {
+	if k >= len(n.Inputs) {
+		return nil
+	}
+	return r.valueShape(n.Inputs[k])
+}
 
 func (r *rewriter) valueShape(id graph.ValueID) tensor.Shape {
+	if id == graph.None {
+		return nil
+	}
 	if v := r.g.Value(id); !v.Unranked {
 		return v.Partial()
 	}

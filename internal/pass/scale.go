@@ -13,7 +13,30 @@ func fuseScale(r *rewriter, i int) bool {
 		return false
 	}
 	conv, _ := r.def(n, 0, convolutions...)
-	if conv == nil || !linear(conv.Options) || !r.single(conv) {
+	if conv == nil {
+		return false
+	}
+	origins := graph.MergeOrigins(n.Origins, r.constantOrigins(conv), conv.Origins, r.constantOrigins(n))
+	return r.scaleConv(i, n, conv, origins, origins)
+}
+
+// earlyScale is fuseScale of CONV_2D, which the converter does before it
+// legalizes: the product then leaves no trace in the origins.
+func earlyScale(r *rewriter, i int) bool {
+	n := r.node(i, schema.MUL)
+	if n == nil {
+		return false
+	}
+	conv, _ := r.def(n, 0, schema.CONV_2D)
+	if conv == nil || r.constant(conv, 1) == nil {
+		return false
+	}
+	return r.scaleConv(i, n, conv, conv.Origins, r.constant(conv, 1).Origins)
+}
+
+// scaleConv folds the product n of conv and a constant, node i, into conv.
+func (r *rewriter) scaleConv(i int, n, conv *graph.Node, origins, filterOrigins []string) bool {
+	if !linear(conv.Options) || !r.single(conv) {
 		return false
 	}
 	a := affines[conv.Op]
@@ -22,7 +45,6 @@ func fuseScale(r *rewriter, i int) bool {
 	if floats(filter) == nil || factor == nil {
 		return false
 	}
-	origins := graph.MergeOrigins(n.Origins, filter.Origins, r.biasOrigins(conv), conv.Origins, c.Origins)
 	in := append([]graph.ValueID{}, conv.Inputs...)
 	if a.bias < len(in) && in[a.bias] != graph.None {
 		b := floats(r.constant(conv, a.bias))
@@ -31,18 +53,9 @@ func fuseScale(r *rewriter, i int) bool {
 		}
 		in[a.bias] = r.addFloats(zip(b, factor, product), tensor.Shape{len(b)}, origins, nil)
 	}
-	in[a.filter] = r.addFloats(scaled(floats(filter), filter.Shape, a.channel, factor), filter.Shape, filterOrigins(conv, filter, origins), nil)
+	in[a.filter] = r.addFloats(scaled(floats(filter), filter.Shape, a.channel, factor), filter.Shape, filterOrigins, nil)
 	r.replace(i, graph.Node{Op: conv.Op, Inputs: in, Outputs: n.Outputs, Options: withFused(conv.Options, fusedOf(n.Options)), Origins: origins})
 	return true
-}
-
-// filterOrigins names a scaled filter: the converter scales CONV_2D's before it
-// legalizes, when the filter is not yet part of what is fused.
-func filterOrigins(conv *graph.Node, filter *graph.Value, fused []string) []string {
-	if conv.Op == graph.OpCode(schema.CONV_2D) {
-		return filter.Origins
-	}
-	return fused
 }
 
 // fuseFullyConnectedScale: fc(x, w, b)·c → fc(x, w·c, b·c).

@@ -1,6 +1,11 @@
 package schema
 
-import "github.com/litequant/litequant/internal/schema/fb"
+import (
+	"reflect"
+	"sync"
+
+	"github.com/litequant/litequant/internal/schema/fb"
+)
 
 // OptionsOf returns the members of the two unions that hold the options of op;
 // at most one is not NONE. Operators outside the table, CUSTOM among them, have
@@ -11,6 +16,29 @@ func OptionsOf(op BuiltinOperator) (fb.BuiltinOptions, fb.BuiltinOptions2) {
 	}
 	return optionsOf[op].one, optionsOf[op].two
 }
+
+// MemberOf returns the member of one of the two unions that holds options of v's
+// type, a pointer to one of package fb's structs; NONE for both if there is none.
+func MemberOf(v any) (fb.BuiltinOptions, fb.BuiltinOptions2) {
+	m := members()[reflect.TypeOf(v)]
+	return m.one, m.two
+}
+
+// members maps the types of options to the members of the unions.
+var members = sync.OnceValue(func() map[reflect.Type]optionsRow {
+	m := map[reflect.Type]optionsRow{}
+	for one := range fb.EnumNamesBuiltinOptions {
+		if d := DefaultOptions(one); d != nil {
+			m[reflect.TypeOf(d.Value)] = optionsRow{one: one}
+		}
+	}
+	for two := range fb.EnumNamesBuiltinOptions2 {
+		if d := DefaultOptions2(two); d != nil {
+			m[reflect.TypeOf(d.Value)] = optionsRow{two: two}
+		}
+	}
+	return m
+})
 
 type optionsRow struct {
 	one fb.BuiltinOptions

@@ -62,11 +62,18 @@ def branches():
     return keras.Model([a, b], [L.Flatten(name="z_out")(u), L.Dense(2, activation="elu", name="y_out")(s)], name="branches")
 
 
-def activations():
+def activations(names, name):
     i = L.Input((5,))
-    names = ["linear", "relu", "relu6", "sigmoid", "silu" if kind == "keras3" else "swish", "gelu", "elu", "selu", "softplus",
-             "softsign", "exponential", "tanh", "softmax"] + (["log_softmax", "leaky_relu"] if kind == "keras3" else [])
-    return keras.Model(i, L.Concatenate()([L.Dense(3, activation=f)(i) for f in names]), name="activations")
+    return keras.Model(i, L.Concatenate()([L.Dense(3, activation=f)(i) for f in names]), name=name)
+
+
+COMMON = ["linear", "relu", "relu6", "sigmoid", "elu", "softplus", "softsign", "exponential", "tanh", "softmax"]
+RARE = ["gelu", "selu"]
+if kind == "keras3":
+    COMMON += ["silu", "leaky_relu"]
+    RARE += ["log_softmax"]
+else:
+    COMMON += ["swish"]
 
 
 def describe(a):
@@ -92,7 +99,11 @@ def save(name, m, suffixes):
         json.dump({"inputs": {k: describe(v) for k, v in ins.items()}, "outputs": {k: describe(v) for k, v in zip(names, outs)}}, f)
 
 
-for name, m in [("cnn", cnn()), ("mobile", mobile()), ("branches", branches()), ("activations", activations())]:
+both, own = [".keras", ".h5"], [".h5" if kind == "keras2" else ".keras"]  # a .h5 last: it takes the optimizer out of what Keras 3 writes next
+for name, m, suffixes in [
+    ("cnn", cnn(), both), ("mobile", mobile(), both), ("branches", branches(), both),
+    ("activations", activations(COMMON, "activations"), own), ("rare", activations(RARE, "rare"), own),
+]:
     if name == "cnn":
         m.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
-    save(name, m, [".keras", ".h5"])  # saving a .h5 takes the optimizer out of what Keras 3 writes next
+    save(name, m, suffixes)

@@ -15,7 +15,10 @@ import (
 )
 
 // Defs lists the package's operators.
-var Defs = []*op.Def{Relu, Relu6, ReluN1To1, Relu0To1, Softmax}
+var Defs = []*op.Def{
+	Relu, Relu6, ReluN1To1, Relu0To1, Softmax, LogSoftmax, Logistic, Tanh, HardSwish, LeakyRelu, PRelu, Elu, Gelu,
+	L2Normalization, LocalResponseNormalization,
+}
 
 // Softmax is SOFTMAX over the last axis.
 var Softmax = &op.Def{

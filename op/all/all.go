@@ -5,6 +5,7 @@ import (
 	"github.com/litequant/litequant/op"
 	"github.com/litequant/litequant/op/activation"
 	"github.com/litequant/litequant/op/arith"
+	"github.com/litequant/litequant/op/compare"
 	"github.com/litequant/litequant/op/control"
 	"github.com/litequant/litequant/op/conv"
 	"github.com/litequant/litequant/op/dense"
@@ -18,5 +19,5 @@ import (
 
 // Set returns TFLite's operators.
 func Set() op.Set {
-	return op.NewSet(activation.Defs, arith.Defs, control.Defs, conv.Defs, dense.Defs, pool.Defs, quantop.Defs, recurrent.Defs, reduce.Defs, shape.Defs, unary.Defs)
+	return op.NewSet(activation.Defs, arith.Defs, compare.Defs, control.Defs, conv.Defs, dense.Defs, pool.Defs, quantop.Defs, recurrent.Defs, reduce.Defs, shape.Defs, unary.Defs)
 }

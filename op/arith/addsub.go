@@ -9,11 +9,14 @@ import (
 	"github.com/litequant/litequant/internal/schema"
 	"github.com/litequant/litequant/internal/schema/fb"
 	"github.com/litequant/litequant/op"
+	"github.com/litequant/litequant/op/elementwise"
 	"github.com/litequant/litequant/tensor"
 )
 
 // Defs lists the package's operators.
-var Defs = []*op.Def{Add, Sub, Mul, Div}
+var Defs = []*op.Def{
+	Add, Sub, Mul, Div, Maximum, Minimum, SquaredDifference, Pow, Atan2, AddN, FloorDiv, FloorMod, BitwiseXor, RightShift,
+}
 
 const numeric = op.F32 | op.Quants | op.I32 | op.I64
 
@@ -22,10 +25,10 @@ var Add = &op.Def{
 	Code:     graph.OpCode(schema.ADD),
 	Name:     "ADD",
 	Operands: op.In("a", numeric).In("b", numeric).Out("sum", numeric),
-	Facts:    broadcastFacts,
+	Facts:    elementwise.Facts,
 	Alias:    []int{0, 1},
 	Version: func(c *op.Call) int {
-		return addVersion(c, map[tensor.DType]int{tensor.Int8: 2, tensor.Int16: 3, tensor.Int64: 4})
+		return addVersion(c, map[tensor.DType]int{tensor.Int8: 2, tensor.Int16: 2, tensor.Int64: 4})
 	},
 	Since: []string{"1.5.0", "1.14.0", "2.4.0", "2.6.0", "2.13.0", "2.23.0"},
 	Quant: op.Quant{In: []op.Rule{op.Activation(), op.Activation()}},
@@ -37,10 +40,10 @@ var Sub = &op.Def{
 	Code:     graph.OpCode(schema.SUB),
 	Name:     "SUB",
 	Operands: op.In("a", numeric).In("b", numeric).Out("difference", numeric),
-	Facts:    broadcastFacts,
+	Facts:    elementwise.Facts,
 	Alias:    []int{0, 1},
 	Version: func(c *op.Call) int {
-		return addVersion(c, map[tensor.DType]int{tensor.Int8: 2, tensor.Int16: 5, tensor.Int64: 4})
+		return addVersion(c, map[tensor.DType]int{tensor.Int8: 2, tensor.Int16: 2, tensor.Int64: 4})
 	},
 	Since: []string{"1.6.0", "1.14.0", "2.3.0", "2.4.0", "2.4.0"},
 	Quant: op.Quant{In: []op.Rule{op.Activation(), op.Activation()}},
@@ -58,8 +61,8 @@ func sumOptions(n *graph.Node) (act fb.ActivationFunctionType, pot bool) {
 	return fb.ActivationFunctionTypeNONE, true
 }
 
-// addVersion is the version by operand type. int16 with pot_scale_int16 is
-// version 1's; broadcasting more than four dimensions takes SUB to 3.
+// addVersion is the version by operand type; files that the 16x8 quantizer writes
+// carry the int8 version. int16 with pot_scale_int16 is version 1's; broadcasting more than four dimensions takes SUB to 3.
 func addVersion(c *op.Call, by map[tensor.DType]int) int {
 	d := c.In[0].DType
 	if _, pot := sumOptions(c.Node); d == tensor.Int16 && pot {
@@ -68,7 +71,7 @@ func addVersion(c *op.Call, by map[tensor.DType]int) int {
 	if v := by[d]; v > 0 {
 		return v
 	}
-	if c.Node.Op == graph.OpCode(schema.SUB) && !c.In[0].Shape.Equal(c.In[1].Shape) && max(len(c.In[0].Shape), len(c.In[1].Shape)) > 4 {
+	if c.Node.Op == graph.OpCode(schema.SUB) && elementwise.Broadcasts(&c.In[0], &c.In[1]) {
 		return 3
 	}
 	return 1
@@ -154,12 +157,13 @@ func sumQuantized[T int8 | uint8 | int16](sign int32) op.Maker {
 		}
 		return op.Kernel{Run: func(r *op.Run) error {
 			x, y, z := tensor.View[T](r.In[0].Bytes()), tensor.View[T](r.In[1].Bytes()), tensor.View[T](r.Out[0].Bytes())
-			w := newWalk(r.In[0].Shape(), r.In[1].Shape(), r.Out[0].Shape())
-			w.each(func(i, ia, ib int) {
-				sum := s[0].apply(int32(x[ia]), left) + sign*s[1].apply(int32(y[ib]), left)
+			w := elementwise.NewWalk(r.Out[0].Shape(), r.In[0].Shape(), r.In[1].Shape())
+			for i := range w.Len() {
+				sum := s[0].apply(int32(x[w.At[0]]), left) + sign*s[1].apply(int32(y[w.At[1]]), left)
 				q := fixed.MultiplyByQuantizedMultiplierSmallerThanOneExp(sum, s[2].m, s[2].shift) + s[2].zero
 				z[i] = T(min(max(q, lo), hi))
-			})
+				w.Next()
+			}
 			return nil
 		}}, nil
 	}
@@ -197,12 +201,13 @@ func sumPOT(c *op.Call, sign int32, shiftA, shiftB int) (op.Kernel, error) {
 	}
 	return op.Kernel{Run: func(r *op.Run) error {
 		x, y, z := op.I16s(r.In[0]), op.I16s(r.In[1]), op.I16s(r.Out[0])
-		w := newWalk(r.In[0].Shape(), r.In[1].Shape(), r.Out[0].Shape())
-		w.each(func(i, a, b int) {
-			p, q := fixed.RoundingDivideByPOT(x[a], -shiftA), fixed.RoundingDivideByPOT(y[b], -shiftB)
+		w := elementwise.NewWalk(r.Out[0].Shape(), r.In[0].Shape(), r.In[1].Shape())
+		for i := range w.Len() {
+			p, q := fixed.RoundingDivideByPOT(x[w.At[0]], -shiftA), fixed.RoundingDivideByPOT(y[w.At[1]], -shiftB)
 			v := int32(fixed.SaturateInt16(int32(p) + sign*int32(q)))
 			z[i] = int16(min(max(v, lo), hi))
-		})
+			w.Next()
+		}
 		return nil
 	}}, nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/litequant/litequant/internal/schema"
 	"github.com/litequant/litequant/internal/schema/fb"
 	"github.com/litequant/litequant/op"
+	"github.com/litequant/litequant/op/elementwise"
 	"github.com/litequant/litequant/tensor"
 )
 
@@ -18,7 +19,7 @@ var Mul = &op.Def{
 	Code:     graph.OpCode(schema.MUL),
 	Name:     "MUL",
 	Operands: op.In("a", numeric).In("b", numeric).Out("product", numeric),
-	Facts:    broadcastFacts,
+	Facts:    elementwise.Facts,
 	Alias:    []int{0, 1},
 	Version:  mulVersion,
 	Since:    []string{"1.5.0", "1.14.0", "1.15.0", "2.3.0", "2.6.0", "2.11.0", "2.13.0", "2.23.0"},
@@ -37,8 +38,8 @@ var Mul = &op.Def{
 var Div = &op.Def{
 	Code:     graph.OpCode(schema.DIV),
 	Name:     "DIV",
-	Operands: op.In("a", op.F32|op.I32|op.U8).In("b", op.F32|op.I32|op.U8).Out("quotient", op.F32|op.I32|op.U8),
-	Facts:    broadcastFacts,
+	Operands: op.In("a", op.F32|op.I32|op.Quants).In("b", op.F32|op.I32|op.Quants).Out("quotient", op.F32|op.I32|op.Quants),
+	Facts:    elementwise.Facts,
 	Alias:    []int{0, 1},
 	Version:  divVersion,
 	Since:    []string{"1.6.0", "2.3.0"},
@@ -46,7 +47,9 @@ var Div = &op.Def{
 	Ref: op.ByType(0, map[tensor.DType]op.Maker{
 		tensor.Float32: plain(func(x, y float32) float32 { return x / y }, floatClamp(divAct)),
 		tensor.Int32:   divInt32,
-		tensor.UInt8:   divUint8,
+		tensor.UInt8:   divQuantized[uint8],
+		tensor.Int8:    divQuantized[int8],
+		tensor.Int16:   divQuantized[int16],
 	}),
 }
 
@@ -86,17 +89,18 @@ func mulQuantized[T int8 | uint8 | int16](c *op.Call) (op.Kernel, error) {
 	}
 	return op.Kernel{Run: func(r *op.Run) error {
 		x, y, z := tensor.View[T](r.In[0].Bytes()), tensor.View[T](r.In[1].Bytes()), tensor.View[T](r.Out[0].Bytes())
-		w := newWalk(r.In[0].Shape(), r.In[1].Shape(), r.Out[0].Shape())
-		w.each(func(i, p, q int) {
-			v := fixed.MultiplyByQuantizedMultiplier((int32(x[p])-zeroA)*(int32(y[q])-zeroB), m, shift) + zero
+		w := elementwise.NewWalk(r.Out[0].Shape(), r.In[0].Shape(), r.In[1].Shape())
+		for i := range w.Len() {
+			v := fixed.MultiplyByQuantizedMultiplier((int32(x[w.At[0]])-zeroA)*(int32(y[w.At[1]])-zeroB), m, shift) + zero
 			z[i] = T(min(max(v, lo), hi))
-		})
+			w.Next()
+		}
 		return nil
 	}}, nil
 }
 
 func divVersion(c *op.Call) int {
-	if c.In[0].DType == tensor.UInt8 {
+	if c.In[0].DType == tensor.UInt8 || elementwise.Broadcasts(&c.In[0], &c.In[1]) {
 		return 2
 	}
 	return 1
@@ -104,9 +108,9 @@ func divVersion(c *op.Call) int {
 
 var errDivisor = fmt.Errorf("division by zero: %w", tensor.ErrMalformed)
 
-// divUint8 multiplies by the divisor's fixed-point reciprocal (DivQuantized). The
+// divQuantized multiplies by the divisor's fixed-point reciprocal (DivQuantized). The
 // dividend is shifted up as far as it goes before.
-func divUint8(c *op.Call) (op.Kernel, error) {
+func divQuantized[T int8 | uint8 | int16](c *op.Call) (op.Kernel, error) {
 	a, b, out := &c.In[0], &c.In[1], &c.Out[0]
 	for _, f := range []*op.Fact{a, b, out} {
 		if err := f.Quantized(); err != nil {
@@ -133,14 +137,15 @@ func divUint8(c *op.Call) (op.Kernel, error) {
 		return fixed.RoundingDivideByPOT(fixed.SaturatingRoundingDoublingHighMul(q, m), right)
 	}
 	return op.Kernel{Run: func(r *op.Run) error {
-		x, y, z := r.In[0].Bytes(), r.In[1].Bytes(), r.Out[0].Bytes()
-		if slices.Contains(y, byte(zeroB)) {
+		x, y, z := tensor.View[T](r.In[0].Bytes()), tensor.View[T](r.In[1].Bytes()), tensor.View[T](r.Out[0].Bytes())
+		if slices.Contains(y, T(zeroB)) {
 			return errDivisor
 		}
-		w := newWalk(r.In[0].Shape(), r.In[1].Shape(), r.Out[0].Shape())
-		w.each(func(i, p, q int) {
-			z[i] = byte(min(max(divide(int32(x[p])-zeroA, int32(y[q])-zeroB)+zero, lo), hi))
-		})
+		w := elementwise.NewWalk(r.Out[0].Shape(), r.In[0].Shape(), r.In[1].Shape())
+		for i := range w.Len() {
+			z[i] = T(min(max(divide(int32(x[w.At[0]])-zeroA, int32(y[w.At[1]])-zeroB)+zero, lo), hi))
+			w.Next()
+		}
 		return nil
 	}}, nil
 }

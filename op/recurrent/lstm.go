@@ -194,17 +194,20 @@ func isBasic(n *graph.Node) bool {
 	return graph.Options[fb.LSTMOptionsT](n).KernelType == fb.LSTMKernelTypeBASIC
 }
 
-// lstmOperands covers both kernels' operands; their own checks tell them apart.
+// lstmOperands covers both kernels' operands, named as the FULL one's; their own
+// checks tell them apart.
 func lstmOperands() op.Operands {
 	o := fullOperands()
-	any := op.F32 | op.I8 | op.U8 | op.I16 | op.I32
-	for i := range o.Ins {
-		o.Ins[i].Types = any
-		o.Ins[i].Optional = i >= 5 || o.Ins[i].Optional
+	for i, types := range []op.Types{basicInput: op.U8, basicBias: op.I32, basicState: op.I16} {
+		o.Ins[i].Types |= types
+	}
+	for i := basicState + 1; i < len(o.Ins); i++ {
+		o.Ins[i].Optional = true
 	}
 	o = o.Out("output", op.F32|op.I8|op.U8)
-	for _, name := range []string{"state", "concat_temp", "activation_temp"} {
-		o.Outs = append(o.Outs, op.Operand{Name: name, Types: op.F32 | op.U8 | op.I16, Optional: true})
+	for i, types := range []op.Types{op.I16, op.U8, op.I16} {
+		name := []string{"state", "concat_temp", "activation_temp"}[i]
+		o.Outs = append(o.Outs, op.Operand{Name: name, Types: op.F32 | types, Optional: true})
 	}
 	return o
 }

@@ -32,9 +32,9 @@ func basicFacts(c *op.Call) error {
 	if !shapesKnown(c, basicInput, basicActivation, basicState) {
 		return op.ErrLater
 	}
-	in, h := c.In[basicInput].Shape, c.In[basicActivation].Shape
-	if len(in) != 2 || len(h) != 2 || in[1] < 1 || h[1] < 1 {
-		return fmt.Errorf("input %v, activation %v: %w", in, h, tensor.ErrShape)
+	in, h, s := c.In[basicInput].Shape, c.In[basicActivation].Shape, c.In[basicState].Shape
+	if len(in) != 2 || len(h) != 2 || len(s) != 2 || in[1] < 1 || h[1] < 1 || s[1] != h[1] {
+		return fmt.Errorf("input %v, activation %v, state %v: %w", in, h, s, tensor.ErrShape)
 	}
 	depth, joined := h[1], in[1]+h[1]
 	for _, err := range []error{
@@ -42,14 +42,11 @@ func basicFacts(c *op.Call) error {
 		checkShape(c, basicWeights, "weights", 4*depth, joined),
 		checkShape(c, basicBias, "bias", 4*depth),
 		sameRows(in[0], h[0]),
-		sameRows(in[0], c.In[basicState].Shape[0]),
+		sameRows(in[0], s[0]),
 	} {
 		if err != nil {
 			return err
 		}
-	}
-	if s := c.In[basicState].Shape; len(s) != 2 || s[1] != depth {
-		return fmt.Errorf("state %v for an activation %v: %w", s, h, tensor.ErrShape)
 	}
 	for i, size := range []int{depth, depth, joined, 4 * depth} {
 		c.Out[i].Shape, c.Out[i].Unknown = tensor.Shape{h[0], size}, false

@@ -41,6 +41,10 @@ type int8x16 struct {
 	o        cellOptions
 	gate     [gates]intGate
 	cellBits int // integer bits of the cell state
+	// tanh: LiteRT has it for cell states with 0 to 6 integer bits. For others, and
+	// converters write 2^-16, it goes on with what lies in the memory meant for the
+	// result, the input gate.
+	tanh     bool
 	cellClip int16
 	projClip int8
 	toHidden multiplier // of output gate · tanh(cell state)
@@ -107,7 +111,12 @@ func newInt8x16(c *op.Call, o cellOptions) (*int8x16, error) {
 	}
 	q := &int8x16{at: full, o: o}
 	exponent, err := log2(scale(c, full.cell))
-	if q.cellBits = 15 + exponent; err != nil || q.cellBits < 0 || q.cellBits > 6 {
+	if err != nil || exponent < -30 || exponent > 1 {
+		return nil, fmt.Errorf("cell state of scale %v: %w", scale(c, full.cell), tensor.ErrUnsupported)
+	}
+	q.cellBits = 15 + exponent
+	q.tanh = q.cellBits >= 0 && q.cellBits <= 6
+	if !q.tanh && full.cifg(c) {
 		return nil, fmt.Errorf("cell state of scale %v, want 2^-15 to 2^-9: %w", scale(c, full.cell), tensor.ErrUnsupported)
 	}
 	for g := range gates {
@@ -336,8 +345,11 @@ func (c *int8x16Cell) emit(output []int8, cell []int16) {
 		zero, hidden = -zero, c.hidden
 	}
 	for i, o := range c.gate[outputGate][:len(cell)] {
-		y := c.toHidden.of(int32(o) * int32(fixed.Tanh(cell[i], c.cellBits)))
-		hidden[i] = saturate8(y + zero)
+		activated := c.gate[inputGate][i]
+		if c.tanh {
+			activated = fixed.Tanh(cell[i], c.cellBits)
+		}
+		hidden[i] = saturate8(c.toHidden.of(int32(o)*int32(activated)) + zero)
 	}
 	if w == nil {
 		return

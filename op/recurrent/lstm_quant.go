@@ -5,26 +5,36 @@ import (
 	"github.com/litequant/litequant/op"
 )
 
-// fullQuant is the rules of the full layout without layer normalization; For
-// has those with it.
-//
-// The output state has the output's parameters. Biases have the scale of the
-// input's product, which is smaller than the output state's; with layer
-// normalization that of the coefficients with 10 more bits. LiteRT has no 16x8
-// kernel.
+// fullQuant is the rules of the full layout: those of a cell with neither layer
+// normalization nor projection, and by For those of a node.
 func fullQuant() op.Quant {
-	plain, normalized := fullRules(false), fullRules(true)
-	q := plain
-	q.For = func(n *graph.Node) *op.Quant {
-		if i := full.normOf(forgetGate); i < len(n.Inputs) && n.Inputs[i] != graph.None {
-			return &normalized
+	present := func(n *graph.Node, i int) bool { return i < len(n.Inputs) && n.Inputs[i] != graph.None }
+	var rules [2][2]op.Quant
+	for norm := range 2 {
+		for projection := range 2 {
+			rules[norm][projection] = fullRules(norm == 1, projection == 1)
 		}
-		return &plain
+	}
+	q := rules[0][0]
+	q.For = func(n *graph.Node) *op.Quant {
+		norm, projection := 0, 0
+		if present(n, full.normOf(forgetGate)) {
+			norm = 1
+		}
+		if present(n, full.projection) {
+			projection = 1
+		}
+		return &rules[norm][projection]
 	}
 	return q
 }
 
-func fullRules(norm bool) op.Quant {
+// fullRules: the output state has the output's parameters, and so has the hidden
+// state unless it is projected. A bias has the scale of the input's product,
+// which is finer than the output state's; with layer normalization that of the
+// coefficients, with 10 more bits. LiteRT has no 16x8 kernel.
+func fullRules(norm, projection bool) op.Quant {
+	asOutput := op.Rule{Kind: op.StateOf, Of: []int{0}}
 	in := make([]op.Rule, 24)
 	in[full.input] = op.Activation()
 	for g := range gates {
@@ -38,10 +48,10 @@ func fullRules(norm bool) op.Quant {
 			in[full.biasOf(g)] = op.Rule{Kind: op.Bias, Of: []int{full.normOf(g)}, Factor: 1.0 / 1024}
 		}
 	}
-	const hidden = 4 // the intermediate before projection
+	const hidden = 4
 	in[full.projection] = op.PerTensor(8)
 	in[full.projectionBias] = op.Rule{Kind: op.Bias, Of: []int{full.projection}, Inner: []int{hidden}}
-	in[full.output] = op.Rule{Kind: op.StateOf, Of: []int{0}}
+	in[full.output] = asOutput
 	in[full.cell] = op.Rule{Kind: op.SymPOT, Bits: 16}
 	inner := make([]op.Rule, 5)
 	for g := range gates {
@@ -49,7 +59,10 @@ func fullRules(norm bool) op.Quant {
 			inner[g] = op.Rule{Kind: op.Symmetric, Bits: 16}
 		}
 	}
-	inner[hidden] = op.Activation()
+	inner[hidden] = asOutput
+	if projection {
+		inner[hidden] = op.Activation()
+	}
 	return op.Quant{
 		In: in, Out: []op.Rule{op.Activation()}, Intermediates: inner, No16: true,
 		Weights: []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 16}, Asym: true,

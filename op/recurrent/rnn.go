@@ -40,7 +40,8 @@ var UnidirectionalSequenceRNN = &op.Def{
 }
 
 // BidirectionalSequenceRNN is BIDIRECTIONAL_SEQUENCE_RNN: two cells, one going
-// backwards; inputs and results as in BIDIRECTIONAL_SEQUENCE_LSTM.
+// backwards; inputs and results as in BIDIRECTIONAL_SEQUENCE_LSTM, save that an
+// auxiliary input without weights counts only where time comes first.
 var BidirectionalSequenceRNN = &op.Def{
 	Code:     graph.OpCode(schema.BIDIRECTIONAL_SEQUENCE_RNN),
 	Name:     "BIDIRECTIONAL_SEQUENCE_RNN",
@@ -309,11 +310,13 @@ func bidirectionalRNNKernel(c *op.Call) (op.Kernel, error) {
 		},
 		Run: func(r *op.Run) error {
 			in, aux := op.F32s(r.In[0]), optional(r.In, auxPlain)
-			second := in
-			if aux != nil && !weighted {
-				second, aux = aux, nil
+			w, second := walkOf(r.In[0].Shape(), o.timeMajor), in
+			if !weighted {
+				if aux != nil && w.timeMajor { // batch first, LiteRT ignores it
+					second = aux
+				}
+				aux = nil
 			}
-			w := walkOf(r.In[0].Shape(), o.timeMajor)
 			if err := forms[0].runAll(r, w, in, aux, r.Out[0], 0); err != nil {
 				return err
 			}

@@ -77,11 +77,7 @@ var BatchToSpaceND = &op.Def{
 		if err := sameParameters(c); err != nil {
 			return op.Kernel{}, err
 		}
-		return mover(func(r *op.Run) error {
-			return eachBlock(r, r.Out[0].Shape(), r.In[0].Shape(), func(b *box) error {
-				return b.move(r, r.Out[0], r.In[0])
-			})
-		})(c)
+		return mover(func(r *op.Run) error { return moveBlocks(r, r.Out[0], r.In[0], true) })(c)
 	},
 }
 
@@ -251,48 +247,56 @@ func spaceToBatch(c *op.Call) (op.Kernel, error) {
 		if err := fill(r, r.Out[0], zero); err != nil {
 			return err
 		}
-		return eachBlock(r, r.In[0].Shape(), r.Out[0].Shape(), func(b *box) error {
-			b.dst, b.src, b.dstAt, b.srcAt = b.src, b.dst, b.srcAt, b.dstAt
-			return b.move(r, r.Out[0], r.In[0])
-		})
+		return moveBlocks(r, r.In[0], r.Out[0], false)
 	}}, nil
 }
 
-// eachBlock calls f for each position in a block with the box that pairs those
-// pixels of the image, as the target, with their batches. Operand 1 is the
-// block's shape, operand 2 the margins around the image.
-func eachBlock(r *op.Run, image, batches tensor.Shape, f func(b *box) error) error {
-	wide, packed := strides(image), strides(batches)
-	block, margins := op.I32s(r.In[1]), op.I32s(r.In[2])
-	positions := 1
-	for _, n := range block {
-		positions *= int(n)
-	}
+// moveBlocks moves the pixels of an image from or to the batches that hold the
+// positions in its blocks. Operand 1 is the block's shape, operand 2 the margins
+// around the image.
+func moveBlocks(r *op.Run, image, batches tensor.Tensor, toImage bool) error {
 	if r.Out[0].Len() == 0 { // the block's size is then unbounded
 		return nil
+	}
+	positions := 1
+	for _, n := range op.I32s(r.In[1]) {
+		positions *= int(n)
 	}
 	for p := range positions {
 		if r.Stop() {
 			return op.ErrStopped
 		}
-		b := box{srcAt: p * image[0] * packed[0]}
-		b.axis(image[0], wide[0], packed[0])
-		rest, inner := p, positions
-		for i, n := range block {
-			n, before, axis := int(n), int(margins[2*i]), i+1
-			inner /= n
-			shift := rest/inner - before // of the first pixel, negative in the margin
-			rest %= inner
-			first := max(0, (-shift+n-1)/n)
-			count := max(0, min(batches[axis], (image[axis]-shift+n-1)/n)-first)
-			b.dstAt += (shift + first*n) * wide[axis]
-			b.srcAt += first * packed[axis]
-			b.axis(count, n*wide[axis], packed[axis])
+		b := blockBox(r, image.Shape(), batches.Shape(), p, positions)
+		dst, src := image, batches
+		if !toImage {
+			b.dst, b.src, b.dstAt, b.srcAt = b.src, b.dst, b.srcAt, b.dstAt
+			dst, src = src, dst
 		}
-		b.axis(image[len(image)-1], 1, 1)
-		if err := f(&b); err != nil {
+		if err := b.move(r, dst, src); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// blockBox pairs the image's pixels at position p of the blocks, as the target,
+// with their batches.
+func blockBox(r *op.Run, image, batches tensor.Shape, p, positions int) box {
+	wide, packed := strides(image), strides(batches)
+	margins := op.I32s(r.In[2])
+	b := box{srcAt: p * image[0] * packed[0]}
+	b.axis(image[0], wide[0], packed[0])
+	for i, n := range op.I32s(r.In[1]) {
+		n, axis := int(n), i+1
+		positions /= n
+		shift := p/positions - int(margins[2*i]) // of the first pixel, negative in the margin
+		p %= positions
+		first := max(0, (-shift+n-1)/n)
+		count := max(0, min(batches[axis], (image[axis]-shift+n-1)/n)-first)
+		b.dstAt += (shift + first*n) * wide[axis]
+		b.srcAt += first * packed[axis]
+		b.axis(count, n*wide[axis], packed[axis])
+	}
+	b.axis(image[len(image)-1], 1, 1)
+	return b
 }

@@ -72,6 +72,10 @@ func concatFacts(c *op.Call) error {
 	if err != nil {
 		return err
 	}
+	if len(out) == 0 && o.Axis == 0 { // scalars make a vector
+		result(c, 0, 0, tensor.Shape{len(c.In)})
+		return nil
+	}
 	axis, err := out.Axis(int(o.Axis))
 	if err != nil {
 		return err

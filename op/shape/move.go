@@ -67,10 +67,9 @@ func (b *box) move(r *op.Run, dst, src tensor.Tensor) error {
 
 func move[T tensor.Element](r *op.Run, b *box, dst, src []byte) error {
 	d, s := tensor.View[T](dst), tensor.View[T](src)
-	outer, inner, ds, ss := b.rank-1, 1, 1, 1
-	if b.rank == 0 {
-		outer = 0
-	} else {
+	outer, inner, ds, ss := 0, 1, 1, 1
+	if b.rank > 0 {
+		outer = b.rank - 1
 		inner, ds, ss = b.size[outer], b.dst[outer], b.src[outer]
 	}
 	for _, n := range b.size[:b.rank] {
@@ -79,6 +78,7 @@ func move[T tensor.Element](r *op.Run, b *box, dst, src []byte) error {
 		}
 	}
 	var at dims
+	moved := 0
 	for i, j := b.dstAt, b.srcAt; ; {
 		if ds == 1 && ss == 1 {
 			copy(d[i:i+inner], s[j:j+inner])
@@ -86,6 +86,12 @@ func move[T tensor.Element](r *op.Run, b *box, dst, src []byte) error {
 			for k := range inner {
 				d[i+k*ds] = s[j+k*ss]
 			}
+		}
+		if moved += inner; moved > 1<<16 {
+			if r.Stop() {
+				return op.ErrStopped
+			}
+			moved = 0
 		}
 		k := outer - 1
 		for ; k >= 0; k-- {
@@ -101,9 +107,6 @@ func move[T tensor.Element](r *op.Run, b *box, dst, src []byte) error {
 		}
 		if k < 0 {
 			return nil
-		}
-		if k == 0 && r.Stop() {
-			return op.ErrStopped
 		}
 	}
 }
@@ -168,23 +171,24 @@ func moveStrings(r *op.Run, run func(r *op.Run) error) error {
 	return nil
 }
 
-// nibbles runs a mover of 4-bit elements on bytes that hold one each.
+// nibbles makes a kernel that runs a mover of 4-bit elements over bytes that
+// hold one each.
 func nibbles(c *op.Call, run func(r *op.Run) error) op.Kernel {
 	d := c.Out[0].DType
-	var ins, outs []int
+	var ins []int // operands of that type; all results have it
 	for i := range c.In {
 		if c.In[i].DType == d && c.In[i].Present {
 			ins = append(ins, i)
 		}
 	}
-	for i := range c.Out {
-		outs = append(outs, i)
-	}
 	return op.Kernel{
 		State: func() any { return &op.Run{} },
 		Temp: func(in, out []tensor.Shape) (int, error) {
 			total := 0
-			for _, s := range append(pick(in, ins), pick(out, outs)...) {
+			for _, i := range ins {
+				out = append(out[:len(out):len(out)], in[i])
+			}
+			for _, s := range out {
 				n, err := s.Bytes(tensor.Int8)
 				if err != nil {
 					return 0, err
@@ -207,13 +211,13 @@ func nibbles(c *op.Call, run func(r *op.Run) error) op.Kernel {
 				wide.In[i] = take(r.In[i])
 				unpack4(wide.In[i].Bytes(), r.In[i].Bytes())
 			}
-			for _, i := range outs {
+			for i := range wide.Out {
 				wide.Out[i] = take(r.Out[i])
 			}
 			if err := run(wide); err != nil {
 				return err
 			}
-			for _, i := range outs {
+			for i := range wide.Out {
 				pack4(r.Out[i].Bytes(), wide.Out[i].Bytes())
 			}
 			return nil
@@ -223,19 +227,14 @@ func nibbles(c *op.Call, run func(r *op.Run) error) op.Kernel {
 
 func roundUp(n int) int { return (n + 63) &^ 63 }
 
-func pick(s []tensor.Shape, at []int) (p []tensor.Shape) {
-	for _, i := range at {
-		p = append(p, s[i])
-	}
-	return p
-}
-
+// unpack4 spreads packed elements, the first in the low bits, over dst.
 func unpack4(dst, src []byte) {
 	for i := range dst {
 		dst[i] = src[i/2] >> (4 * (i % 2)) & 15
 	}
 }
 
+// pack4 is the inverse of unpack4.
 func pack4(dst, src []byte) {
 	clear(dst)
 	for i, v := range src {

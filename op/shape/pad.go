@@ -83,11 +83,11 @@ func padFacts(c *op.Call) error {
 			return fmt.Errorf("padding value of type %v for %v: %w", v.DType, c.In[0].DType, tensor.ErrType)
 		}
 	}
-	return pads(c, func(n, before, behind int) bool { return true })
+	return pads(c, func(_, _, _ int) bool { return true })
 }
 
-// pads is the shape rule of padding; fits judges the paddings of an axis of n.
-func pads(c *op.Call, fits func(n, before, behind int) bool) error {
+// pads is the shape rule of padding; allowed judges the paddings of an axis of n.
+func pads(c *op.Call, allowed func(n, before, behind int) bool) error {
 	in, err := ranked(c, 0)
 	if err != nil {
 		return err
@@ -102,7 +102,7 @@ func pads(c *op.Call, fits func(n, before, behind int) bool) error {
 	out := in.Clone()
 	for i, n := range in {
 		before, behind := p[2*i], p[2*i+1]
-		if before < 0 || behind < 0 || before > maxSize || behind > maxSize || n >= 0 && !fits(n, before, behind) {
+		if before < 0 || behind < 0 || before > maxSize || behind > maxSize || n >= 0 && !allowed(n, before, behind) {
 			return fmt.Errorf("paddings %d and %d of an axis of %d: %w", before, behind, n, tensor.ErrShape)
 		}
 		if n >= 0 {
@@ -216,14 +216,13 @@ func mirror(r *op.Run, offset int) error {
 	}
 	in, out := r.In[0].Shape(), r.Out[0].Shape()
 	for axis := len(in) - 1; axis >= 0; axis-- {
-		before := index(r.In[1], 2*axis)
-		last := before + in[axis] - 1
-		for _, side := range [2]struct{ n, edge, step int }{
-			{before, before, -1}, {index(r.In[1], 2*axis+1), last, 1},
+		before, behind, step := index(r.In[1], 2*axis), index(r.In[1], 2*axis+1), strides(out)[axis]
+		for _, side := range [2]struct{ n, edge, away int }{
+			{before, before, -1}, {behind, before + in[axis] - 1, 1},
 		} {
-			b := mirrored(r, axis, side.n, side.step)
-			b.dstAt += (side.edge + side.step) * strides(out)[axis]
-			b.srcAt += (side.edge - side.step*offset) * strides(out)[axis]
+			b := mirrored(r, axis, side.n, side.away)
+			b.dstAt += (side.edge + side.away) * step
+			b.srcAt += (side.edge - side.away*offset) * step
 			if err := b.move(r, r.Out[0], r.Out[0]); err != nil {
 				return err
 			}
@@ -232,10 +231,10 @@ func mirror(r *op.Run, offset int) error {
 	return nil
 }
 
-// mirrored spans n elements along an axis, away from the edge in the target and
-// towards the inside in the source, for the input's extent of the axes outside
-// and all of the axes inside.
-func mirrored(r *op.Run, axis, n, step int) box {
+// mirrored spans n elements along an axis, which run away from the edge in the
+// target and towards the inside in the source, for the input's extent of the axes
+// outside and all of the axes inside.
+func mirrored(r *op.Run, axis, n, away int) box {
 	var b box
 	in, out := r.In[0].Shape(), r.Out[0].Shape()
 	to := strides(out)
@@ -246,7 +245,7 @@ func mirrored(r *op.Run, axis, n, step int) box {
 			b.dstAt, b.srcAt = b.dstAt+at, b.srcAt+at
 			b.axis(in[i], to[i], to[i])
 		case i == axis:
-			b.axis(n, step*to[i], -step*to[i])
+			b.axis(n, away*to[i], -away*to[i])
 		default:
 			b.axis(out[i], to[i], to[i])
 		}

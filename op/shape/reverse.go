@@ -25,7 +25,7 @@ var ReverseV2 = &op.Def{
 	Facts:    reverseFacts,
 	Version:  atType(0, map[tensor.DType]int{tensor.Int8: 3, tensor.Int16: 3, tensor.Bool: 2}), // written 16x8 files carry the int8 version
 	Since:    []string{"1.14.0", "2.2.0", "2.5.0", "2.23.0"},
-	Quant:    op.SameScale(0),
+	Quant:    op.Quant{In: []op.Rule{op.Activation()}, Int16: &sameScale16},
 	Ref:      mover(reverse),
 }
 
@@ -135,3 +135,7 @@ func reverseSequence(r *op.Run, seq, batch int) error {
 	}
 	return nil
 }
+
+// sameScale16 is REVERSE_V2's rule in 16x8 only: the int8 quantizer measures its
+// result.
+var sameScale16 = op.SameScale(0)

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..case import Case, floats, ints, label, operator, pairs, scale_of, zero_of
 from ..model import Model, Quant, options
+from .unary import around, numbers, sweep
 
 SHAPES = [(1, 10), (7,), (2, 3, 4), (2, 3, 2, 5), (1, 1), (3, 130), (4, 1), (0, 5)]
 
@@ -59,3 +60,115 @@ def relu_n1_to_1(rng):
 @operator("RELU_0_TO_1")
 def relu_0_to_1(rng):
     yield from clamps(rng, "RELU_0_TO_1", (1, 1))
+
+
+PINNED = {
+    "LOGISTIC": {"int8": Quant(1 / 256, -128), "uint8": Quant(1 / 256, 0), "int16": Quant(1 / 32768)},
+    "TANH": {"int8": Quant(1 / 128, 0), "uint8": Quant(1 / 128, 128), "int16": Quant(1 / 32768)},
+}
+
+
+def curves(rng, name):
+    for dtype in ("float32", "float16", "bfloat16"):
+        yield from sweep(rng, name, dtype)
+    for dtype, version in (("int8", 2), ("uint8", 1), ("int16", 3)):
+        yield from sweep(rng, name, dtype, version, quants=around(rng, dtype, out=PINNED[name][dtype]))
+    for i, log2 in enumerate((-12, -11, -13, -9, -20)):  # scales that are powers of two, and a tiny one
+        q = (Quant(np.float32(2.0**log2 * (1 if i < 4 else 1.3))), PINNED[name]["int16"])
+        yield from sweep(rng, name, "int16", 3, quants=lambda _: q, shapes=[(1, 200)], prefix=f"int16-pot{-log2}")
+
+
+@operator("LOGISTIC")
+def logistic(rng):
+    yield from curves(rng, "LOGISTIC")
+
+
+@operator("TANH")
+def tanh(rng):
+    yield from curves(rng, "TANH")
+
+
+@operator("HARD_SWISH")
+def hard_swish(rng):
+    yield from sweep(rng, "HARD_SWISH", "float32")
+    for dtype in ("int8", "uint8"):
+        yield from sweep(rng, "HARD_SWISH", dtype, quants=around(rng, dtype))
+        for i, scale in enumerate((0.0005, 0.02, 0.3, 1.5)):  # left and right shifts towards relu6
+            q = Quant(np.float32(scale), zero_of(rng, dtype))
+            r = Quant(np.float32(scale * rng.uniform(0.4, 1.2)), zero_of(rng, dtype))
+            yield from sweep(rng, "HARD_SWISH", dtype, quants=lambda _: (q, r), shapes=[(1, 256)], prefix=f"{dtype}-scale{i}")
+
+
+@operator("LEAKY_RELU")
+def leaky_relu(rng):
+    for alpha in (0.2, 0.01, 1.5, -0.3, 0.0):
+        o = options("LeakyRelu", alpha=alpha)
+        yield from sweep(rng, "LEAKY_RELU", "float32", opts=o, prefix=f"float32-{alpha}")
+        for dtype, version in (("int8", 1), ("uint8", 1), ("int16", 2)):
+            yield from sweep(rng, "LEAKY_RELU", dtype, version, opts=o, quants=around(rng, dtype), prefix=f"{dtype}-{alpha}")
+
+
+@operator("PRELU")
+def prelu(rng):
+    pairs_ = [((1, 4, 4, 3), (1, 1, 3)), ((2, 3, 4), (2, 3, 4)), ((5, 7), (7,)), ((2, 2, 3), ()), ((0, 3), (3,)), ((2, 3, 4, 5), (3, 1, 5))]
+    for dtype, adtype in (("float32", "float32"), ("int8", "int8"), ("uint8", "uint8"), ("int16", "int8")):
+        for i, (shape, ashape) in enumerate(pairs_):
+            for constant in (False, True):
+                m = Model()
+                q = r = a = None
+                if dtype != "float32":
+                    q, r = around(rng, dtype)(i + 1)
+                    a = Quant(scale_of(rng), zero_of(rng, adtype))
+                alpha = floats(rng, ashape) if a is None else ints(rng, adtype, ashape)
+                x = m.input(dtype, shape, q)
+                w = m.const(alpha, a) if constant else m.input(adtype, ashape, a)
+                m.op("PRELU", [x, w], [m.output(dtype, shape, r)])
+                yield Case(label(dtype, i, const=constant), m, [numbers(rng, dtype, shape)] + ([] if constant else [alpha]))
+
+
+@operator("ELU")
+def elu(rng):
+    yield from sweep(rng, "ELU", "float32", oracle="builtin")
+    yield from sweep(rng, "ELU", "int8", oracle="builtin", quants=around(rng, "int8", (0.5, 1.5)))
+
+
+@operator("GELU")
+def gelu(rng):
+    for approximate in (False, True):
+        o = options("Gelu", approximate=approximate)
+        yield from sweep(rng, "GELU", "float32", opts=o, prefix=f"float32-{approximate:d}")
+        yield from sweep(rng, "GELU", "float16", 3, opts=o, oracle="builtin", prefix=f"float16-{approximate:d}")
+        for dtype in ("int8", "uint8", "int16"):
+            yield from sweep(rng, "GELU", dtype, 2, opts=o, quants=around(rng, dtype, (0.5, 1.5)), prefix=f"{dtype}-{approximate:d}")
+
+
+@operator("LOG_SOFTMAX")
+def log_softmax(rng):
+    yield from sweep(rng, "LOG_SOFTMAX", "float32", shapes=SHAPES)
+    for dtype, version, zero in (("int8", 2, 127), ("uint8", 1, 255)):
+        for i, scale in enumerate((0.004, 0.02, 0.1, 0.5, 1.3)):
+            q = Quant(np.float32(scale * rng.uniform(0.8, 1.2)), zero_of(rng, dtype))
+            r = Quant(16 / 256, zero)
+            yield from sweep(rng, "LOG_SOFTMAX", dtype, version, quants=lambda _: (q, r), shapes=SHAPES, prefix=f"{dtype}-scale{i}")
+
+
+@operator("L2_NORMALIZATION")
+def l2_normalization(rng):
+    o = options("L2Norm")
+    yield from sweep(rng, "L2_NORMALIZATION", "float32", opts=o, shapes=SHAPES)
+    yield from sweep(rng, "L2_NORMALIZATION", "float32", opts=o, shapes=SHAPES[:3], prefix="float32-zero", data=lambda _, t, s: np.zeros(s, t))
+    for dtype, version, zero in (("int8", 2, 0), ("uint8", 1, 128)):
+        yield from sweep(rng, "L2_NORMALIZATION", dtype, version, opts=o, quants=around(rng, dtype, out=Quant(1 / 128, zero)), shapes=SHAPES)
+        q = Quant(np.float32(0.1), zero_of(rng, dtype))
+        flat = lambda _, t, s: np.full(s, q.zero[0], t)
+        yield from sweep(rng, "L2_NORMALIZATION", dtype, version, opts=o, quants=lambda _: (q, Quant(1 / 128, zero)), shapes=SHAPES[:3], prefix=dtype + "-zero", data=flat)
+
+
+@operator("LOCAL_RESPONSE_NORMALIZATION")
+def local_response_normalization(rng):
+    for i, o in enumerate(pairs(radius=[0, 1, 2, 5, 20], bias=[1.0, 0.5, 2.0], alpha=[1.0, 0.1, 2.5], beta=[0.5, 1.0, 0.75], shape=[(1, 2, 2, 7), (2, 1, 3, 16), (1, 1, 1, 1), (0, 1, 1, 3)])):
+        m = Model()
+        shape = o["shape"]
+        opts = options("LocalResponseNormalization", radius=o["radius"], bias=o["bias"], alpha=o["alpha"], beta=o["beta"])
+        m.op("LOCAL_RESPONSE_NORMALIZATION", [m.input("float32", shape)], [m.output("float32", shape)], opts)
+        yield Case(label("float32", i), m, [floats(rng, shape, 2)], "builtin")

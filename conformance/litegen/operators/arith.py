@@ -4,6 +4,7 @@ import numpy as np
 
 from ..case import Case, floats, ints, label, operator, pairs, scale_of, zero_of
 from ..model import NONE, RELU, RELU6, RELU_N1_TO_1, Model, Quant, options
+from .unary import numbers
 
 SHAPES = [
     ((2, 3, 4, 5), (2, 3, 4, 5)), ((7,), (7,)), ((), ()), ((3, 4), ()), ((), (2, 5)), ((1,), (3, 3)), ((2, 3, 4, 5), (5,)),
@@ -113,3 +114,127 @@ def div(rng):
     yield from sweep(rng, "DIV", "float32", 1)
     yield from sweep(rng, "DIV", "int32", 1)
     yield from sweep(rng, "DIV", "uint8", 2, quotient_quants)
+    for dtype in ("int8", "int16"):
+        yield from sweep(rng, "DIV", dtype, 2, product_quants)
+
+
+def plain(rng, name, dtype, version=1, data=numbers, second=None, quants=None, prefix=None, shapes=SHAPES, out=None, opts=None, oracle="ref"):
+    """One case a pair of shapes, for operators without options."""
+    for i, (a, b) in enumerate(shapes):
+        m = Model()
+        q = quants(rng, dtype) if quants else (None, None, None)
+        x, y = m.input(dtype, a, q[0]), m.input(dtype, b, q[1])
+        m.op(name, [x, y], [m.output(out or dtype, np.broadcast_shapes(a, b), q[2])], opts, version)
+        yield Case(label(prefix or dtype, i), m, [data(rng, dtype, a), (second or data)(rng, dtype, b)], oracle)
+
+
+def one_scale(rng, dtype):
+    q = Quant(scale_of(rng), zero_of(rng, dtype))
+    return q, q, q
+
+
+def choices(rng, name):
+    for dtype in ("float32", "float16", "bfloat16", "int32", "int64"):
+        yield from plain(rng, name, dtype)
+    for dtype, version in (("int8", 2), ("uint8", 1), ("int16", 4)):
+        yield from plain(rng, name, dtype, version, quants=one_scale)
+
+
+@operator("MAXIMUM")
+def maximum(rng):
+    yield from choices(rng, "MAXIMUM")
+
+
+@operator("MINIMUM")
+def minimum(rng):
+    yield from choices(rng, "MINIMUM")
+
+
+@operator("SQUARED_DIFFERENCE")
+def squared_difference(rng):
+    yield from plain(rng, "SQUARED_DIFFERENCE", "float32")
+    yield from plain(rng, "SQUARED_DIFFERENCE", "int32")
+
+    def quants(rng, dtype):
+        s = [scale_of(rng), scale_of(rng)]
+        q = [Quant(v, zero_of(rng, dtype)) for v in s]
+        return (*q, Quant(np.float32(max(s) ** 2 * rng.uniform(20, 300)), zero_of(rng, dtype)))
+
+    yield from plain(rng, "SQUARED_DIFFERENCE", "int8", 2, quants=quants)
+
+
+def not_zero(rng, dtype, shape):
+    """Small divisors mostly, none zero."""
+    x = numbers(rng, dtype, shape)
+    if dtype.startswith("int"):
+        x = np.where(rng.random(shape) < 0.7, x % 8 - 3, x).astype(dtype)
+    return np.where(x == 0, np.ones_like(x), x).astype(dtype)
+
+
+@operator("FLOOR_DIV")
+def floor_div(rng):
+    for dtype, version in (("float32", 2), ("int8", 3), ("int16", 3), ("int32", 1)):
+        yield from plain(rng, "FLOOR_DIV", dtype, version, second=not_zero)
+
+
+@operator("FLOOR_MOD")
+def floor_mod(rng):
+    for dtype, version in (("float32", 1), ("int8", 2), ("int16", 2), ("int32", 1), ("int64", 1)):
+        # the most negative number modulo -1 traps
+        above = lambda rng, t, s: numbers(rng, t, s) if t == "float32" else np.maximum(numbers(rng, t, s), np.iinfo(t).min + 1)
+        yield from plain(rng, "FLOOR_MOD", dtype, version, data=above, second=not_zero)
+
+
+@operator("BITWISE_XOR")
+def bitwise_xor(rng):
+    for dtype in ("int8", "uint8", "int16", "uint16", "int32", "uint32"):
+        yield from plain(rng, "BITWISE_XOR", dtype)
+
+
+def distances(rng, dtype, shape):
+    x = numbers(rng, dtype, shape)
+    return np.where(rng.random(shape) < 0.8, x % 34, x).astype(dtype)
+
+
+@operator("RIGHT_SHIFT")
+def right_shift(rng):
+    for dtype in ("int8", "uint8", "int16", "uint16", "int32", "uint32"):
+        yield from plain(rng, "RIGHT_SHIFT", dtype, second=distances)
+
+
+@operator("POW")
+def pow_(rng):
+    positive = lambda rng, dtype, shape: np.abs(floats(rng, shape, 2))
+    yield from plain(rng, "POW", "float32", data=positive, second=lambda rng, _, s: floats(rng, s, 2), opts=options("Pow"))
+    yield from plain(rng, "POW", "float32", opts=options("Pow"), prefix="float32-any")
+    base = lambda rng, _, s: np.array(rng.integers(-9, 10, size=s), np.int32)
+    exponent = lambda rng, _, s: np.array(rng.integers(0, 10, size=s), np.int32)
+    yield from plain(rng, "POW", "int32", data=base, second=exponent, opts=options("Pow"))
+    for i, e in enumerate((2.0, 3.0, 7.0, 0.5, -1.0, 1.0, 1.000001, 13.0)):  # one exponent for all
+        for dtype in ("float32", "int32"):
+            if dtype == "int32" and e != int(e) or dtype == "int32" and e < 0:
+                continue
+            m = Model()
+            x, y = m.input(dtype, (2, 30)), m.input(dtype, ())
+            m.op("POW", [x, y], [m.output(dtype, (2, 30))], options("Pow"))
+            yield Case(label(f"{dtype}-scalar", i), m, [floats(rng, (2, 30), 3, i % 2 == 1) if dtype == "float32" else base(rng, dtype, (2, 30)), np.array(e, dtype)])
+
+
+SAME = [((2, 3, 4, 5),) * 2, ((7,),) * 2, ((),) * 2, ((0, 3),) * 2, ((1, 200),) * 2]
+
+
+@operator("ATAN2")
+def atan2(rng):
+    for dtype in ("float32", "float64", "float16", "bfloat16"):
+        yield from plain(rng, "ATAN2", dtype, shapes=SAME)
+
+
+@operator("ADD_N")
+def add_n(rng):
+    for dtype in ("float32", "int32"):
+        for i, n in enumerate((2, 3, 5, 9)):
+            for k, (shape, _) in enumerate(SAME):
+                m = Model()
+                ins = [m.input(dtype, shape) for _ in range(n)]
+                m.op("ADD_N", ins, [m.output(dtype, shape)], options("AddN"))
+                yield Case(label(f"{dtype}-{n}", k), m, [numbers(rng, dtype, shape) for _ in range(n)])

@@ -248,6 +248,18 @@ def unidirectional_int8(rng):
                          cell=o["cell_exponent"], tm=o["time_major"]), m, steps)
 
 
+@operator("UNIDIRECTIONAL_SEQUENCE_LSTM")
+def unidirectional_int8_odd_cells(rng):
+    """Cell states that LiteRT has no tanh for; converters write 2^-16."""
+    for i, o in enumerate(pairs(cell_exponent=[-17, -16, -8, -7], projection=["none", "bias"], time_major=[False, True])):
+        o = complete(dict(o, cifg=False, peephole=i % 3 == 0, norm=i % 2 == 0, cell_clip=0.0, proj_clip=0.0, batch=2, cell=6,
+                          time=4, **{"in": 5}))
+        m = Model()
+        opts = options("UnidirectionalSequenceLSTM", timeMajor=o["time_major"])
+        steps = integer_lstm(rng, m, "UNIDIRECTIONAL_SEQUENCE_LSTM", sequence(o), o, opts, five)
+        yield Case(label("int8-odd", i, proj=o["projection"], cell=o["cell_exponent"], tm=o["time_major"]), m, steps)
+
+
 @operator("LSTM")
 def lstm_int8(rng):
     for i, o in enumerate(pairs(**INTEGER_AXES)):
@@ -327,7 +339,10 @@ def bidirectional_lstm(rng):
         time=[1, 4],
         time_major=[False, True],
     )
-    for i, o in enumerate(pairs(**axes)):
+    whole = dict(cifg=False, peephole=True, projection="bias", act=TANH, cell_clip=0.0, merge=False, aux="weights",
+                 batch=2, time=3, time_major=True)
+    swept = list(pairs(**axes)) + list(pairs(**axes, again=[0]))
+    for i, o in enumerate(swept + [dict(whole, kind=k) for k in axes["kind"] + ["hybrid"]]):
         o = complete(dict(o, cell=6, norm=False, proj_clip=0.3 * (i % 2), **{"in": 5}))
         if o["merge"] and o["batch"] > 1 and not o["time_major"]:
             o["batch"] = 1  # LiteRT reads past the states
@@ -350,7 +365,7 @@ def bidirectional_lstm(rng):
                      projClip=o["proj_clip"], mergeOutputs=o["merge"], timeMajor=o["time_major"],
                      asymmetricQuantizeInputs=asymmetric), 1 if kind == F else 3 if asymmetric else 2)
         shapes = [shape] if aux is None else [shape, aux_shape]
-        if i % 7 == 0:
+        if i % 7 == 0 or i == len(swept) + 3:
             as_uint8(m)
         yield Case(label(o["kind"], i, cifg=o["cifg"], proj=o["projection"], merge=o["merge"], aux=o["aux"],
                          tm=o["time_major"]), m, inputs(rng, *shapes))
@@ -421,7 +436,7 @@ def bidirectional_rnn(rng):
         m.op("BIDIRECTIONAL_SEQUENCE_RNN", operands, outs,
              options("BidirectionalSequenceRNN", timeMajor=o["time_major"], fusedActivationFunction=o["act"],
                      mergeOutputs=o["merge"], asymmetricQuantizeInputs=o["kind"] == "hybrid-asymmetric"), rnn_version(o))
-        if i % 7 == 1:
+        if i % 7 == 1 or i == 9:
             as_uint8(m)
         yield Case(label(o["kind"], i, act=o["act"], merge=o["merge"], aux=o["aux"], tm=o["time_major"]), m,
                    inputs(rng, *([shape] if aux is None else [shape, shape])))

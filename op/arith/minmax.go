@@ -1,0 +1,88 @@
+package arith
+
+import (
+	"cmp"
+
+	"github.com/litequant/litequant/graph"
+	"github.com/litequant/litequant/internal/schema"
+	"github.com/litequant/litequant/op"
+	"github.com/litequant/litequant/op/elementwise"
+	"github.com/litequant/litequant/tensor"
+)
+
+// Maximum and Minimum are MAXIMUM and MINIMUM with broadcasting. Integers are
+// compared as they are: operands and result share their parameters. Where the
+// operands do not compare (NaN) the result is operand b.
+var (
+	Maximum = choiceDef(schema.MAXIMUM, choice{
+		f32:  choose(greater[float32]),
+		f16:  chooseHalf(tensor.Float16ToFloat32, greater),
+		bf16: chooseHalf(elementwise.BFloat16ToFloat32, greater),
+		u8:   choose(greater[uint8]), i8: choose(greater[int8]), i16: choose(greater[int16]),
+		i32: choose(greater[int32]), i64: choose(greater[int64]),
+	})
+	Minimum = choiceDef(schema.MINIMUM, choice{
+		f32:  choose(less[float32]),
+		f16:  chooseHalf(tensor.Float16ToFloat32, less),
+		bf16: chooseHalf(elementwise.BFloat16ToFloat32, less),
+		u8:   choose(less[uint8]), i8: choose(less[int8]), i16: choose(less[int16]),
+		i32: choose(less[int32]), i64: choose(less[int64]),
+	})
+)
+
+// choice holds the kernels of an operator that picks one of two elements.
+type choice struct{ f32, f16, bf16, u8, i8, i16, i32, i64 op.Maker }
+
+func choiceDef(code schema.BuiltinOperator, k choice) *op.Def {
+	kernels := elementwise.Kernels{
+		tensor.Float32: k.f32, tensor.Float16: k.f16, tensor.BFloat16: k.bf16, tensor.UInt8: k.u8, tensor.Int8: k.i8,
+		tensor.Int16: k.i16, tensor.Int32: k.i32, tensor.Int64: k.i64,
+	}
+	t := kernels.Types()
+	return &op.Def{
+		Code:     graph.OpCode(code),
+		Name:     code.String(),
+		Operands: op.In("a", t).In("b", t).Out("output", t),
+		Facts:    elementwise.Facts,
+		Alias:    []int{0, 1},
+		Version:  choiceVersion,
+		Since:    []string{"1.14.0", "1.14.0", "2.3.0", "2.3.0"},
+		Quant:    op.SameScale(0, 1),
+		Ref:      kernels.Ref(),
+	}
+}
+
+func choiceVersion(c *op.Call) int {
+	d := c.In[0].DType
+	switch {
+	case d == tensor.Int16 && c.In[0].Quant.IsZero():
+		return 4
+	case elementwise.Broadcasts(&c.In[0], &c.In[1]):
+		return 3
+	case d == tensor.Int8 || d == tensor.Int16: // written 16x8 files carry the int8 version
+		return 2
+	}
+	return 1
+}
+
+func greater[T cmp.Ordered](x, y T) bool { return x > y }
+
+func less[T cmp.Ordered](x, y T) bool { return x < y }
+
+func choose[T element | uint8](first func(x, y T) bool) op.Maker {
+	return elementwise.Binary(func(x, y T) T {
+		if first(x, y) {
+			return x
+		}
+		return y
+	})
+}
+
+func chooseHalf(wide func(uint16) float32, first func(x, y float32) bool) op.Maker {
+	return elementwise.Binary(func(x, y uint16) uint16 {
+		if first(wide(x), wide(y)) {
+			return x
+		}
+		return y
+	})
+}
