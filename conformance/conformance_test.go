@@ -37,6 +37,15 @@ var bounds = map[string]struct{ reference, fast float64 }{
 	"CONV_2D":                      {0, 16}, // fast: other order of the sums, fused multiply-adds
 	"FULLY_CONNECTED":              {0, 16},
 	"SOFTMAX":                      {1, 1}, // LiteRT takes exp from the C library
+	// LiteRT takes these functions from the C library or from Eigen.
+	"ATAN2":                        {1, 1},
+	"COS":                          {1, 1},
+	"ELU":                          {1, 1},
+	"GELU":                         {4, 4},
+	"LOCAL_RESPONSE_NORMALIZATION": {4, 4},
+	"LOG":                          {1, 1},
+	"SIN":                          {1, 1},
+	"TANH":                         {1, 1},
 }
 
 // An engine is what the cases run on.

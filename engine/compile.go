@@ -111,8 +111,9 @@ func CompileKernels(ops op.Set, kernels fast.Table, m *graph.Model, o Options) (
 		kernels = nil
 	}
 	env := fast.NewEnv(o.Threads)
+	budget := o.Limits.bytes()
 	for i := range m.Subgraphs {
-		s, err := compileSubgraph(ops, kernels, m, i, env)
+		s, err := compileSubgraph(ops, kernels, m, i, env, &budget)
 		if err != nil {
 			return nil, err
 		}
@@ -124,16 +125,19 @@ func CompileKernels(ops op.Set, kernels fast.Table, m *graph.Model, o Options) (
 // Model returns the model the program was compiled from.
 func (p *Program) Model() *graph.Model { return p.model }
 
-func compileSubgraph(ops op.Set, kernels fast.Table, m *graph.Model, index int, env *fast.Env) (*subProgram, error) {
+func compileSubgraph(ops op.Set, kernels fast.Table, m *graph.Model, index int, env *fast.Env, budget *int) (*subProgram, error) {
 	g := m.Subgraphs[index]
 	s := &subProgram{graph: g, facts: make([]op.Fact, len(g.Values))}
 	var errs []error
 	for i := range g.Values {
-		f, err := declaredFact(&g.Values[i])
+		f, err := declaredFact(g, &g.Values[i], budget)
 		if err != nil {
 			errs = append(errs, &graph.Error{Subgraph: fmt.Sprint(index), Value: fmt.Sprintf("%d %q", i, g.Values[i].Name), Err: err})
 		}
 		s.facts[i] = f
+	}
+	if len(errs) > 0 {
+		return nil, graph.Join(errs...)
 	}
 	for i := range g.Nodes {
 		if err := s.compileNode(ops, kernels, i, env); err != nil {
@@ -145,22 +149,51 @@ func compileSubgraph(ops op.Set, kernels fast.Table, m *graph.Model, index int, 
 
 // declaredFact is what a value's declaration says. Results of nodes keep their
 // type and quantization only: shapes are derived.
-func declaredFact(v *graph.Value) (op.Fact, error) {
+// Sparse constants are expanded, within what is left of the budget of bytes.
+func declaredFact(g *graph.Subgraph, v *graph.Value, budget *int) (op.Fact, error) {
 	f := op.Declared(v)
 	if !v.IsConst() {
 		return f, nil
 	}
+	var err error
+	if f.Const, err = v.Dense(*budget); err != nil {
+		return f, err
+	}
+	if f.Sparse {
+		*budget -= len(f.Const)
+	}
 	if v.DType.Bits() != 0 {
 		if n, err := v.Shape.Bytes(v.DType); err != nil {
 			return f, err
-		} else if n != len(v.Const) {
-			return f, fmt.Errorf("constant of type %v and shape %v takes %d bytes, has %d: %w", v.DType, v.Shape, n, len(v.Const), tensor.ErrMalformed)
+		} else if n != len(f.Const) {
+			return f, fmt.Errorf("constant of type %v and shape %v takes %d bytes, has %d: %w", v.DType, v.Shape, n, len(f.Const), tensor.ErrMalformed)
 		}
 	}
 	if !tensor.IsAligned(f.Const, 16) {
 		f.Const = append(tensor.Aligned(len(v.Const))[:0], v.Const...)
 	}
-	return f, nil
+	f.Blocks, err = blocksOf(g, v)
+	return f, err
+}
+
+// blocksOf reads the scales of a constant that is quantized in blocks.
+func blocksOf(g *graph.Subgraph, v *graph.Value) (*op.Blocks, error) {
+	b := v.Blockwise
+	if b == nil {
+		return nil, nil
+	}
+	scales := g.Value(b.Scales)
+	if scales.DType != tensor.Float16 {
+		return nil, fmt.Errorf("blockwise quantization with scales of type %v: %w", scales.DType, tensor.ErrUnsupported)
+	}
+	if len(v.Shape) != 2 || b.Size < 1 || v.Shape[1]%b.Size != 0 {
+		return nil, fmt.Errorf("blocks of %d in shape %v: %w", b.Size, v.Shape, tensor.ErrMalformed)
+	}
+	n, err := scales.Shape.Bytes(scales.DType)
+	if err != nil || n != len(scales.Const) || n/2 != v.Shape[0]*(v.Shape[1]/b.Size) {
+		return nil, fmt.Errorf("scales of shape %v for blocks of %d in %v: %w", scales.Shape, b.Size, v.Shape, tensor.ErrMalformed)
+	}
+	return &op.Blocks{Size: b.Size, Scales: tensor.Raw(scales.DType, scales.Shape, tensor.Quant{}, scales.Const).Float32s()}, nil
 }
 
 func (s *subProgram) compileNode(ops op.Set, kernels fast.Table, i int, env *fast.Env) error {

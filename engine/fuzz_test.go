@@ -3,7 +3,10 @@ package engine_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
+	"math"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +14,7 @@ import (
 	"github.com/litequant/litequant/conformance"
 	"github.com/litequant/litequant/engine"
 	"github.com/litequant/litequant/graph"
+	"github.com/litequant/litequant/internal/schema"
 	"github.com/litequant/litequant/tensor"
 	"github.com/litequant/litequant/tflite"
 )
@@ -40,24 +44,26 @@ func FuzzLoadPlanInvoke(f *testing.F) {
 			}
 		}
 	}
-	f.Fuzz(func(t *testing.T, file []byte) {
-		m, err := tflite.Decode(file, tflite.DecodeOptions{})
-		if err != nil {
-			return // FuzzDecode's
+	f.Fuzz(run)
+}
+
+func run(t *testing.T, file []byte) {
+	m, err := tflite.Decode(file, tflite.DecodeOptions{})
+	if err != nil {
+		return // FuzzDecode's
+	}
+	reference, err := attempt(m, engine.Reference)
+	checkReason(t, err)
+	fast, errFast := attempt(m, engine.Fast)
+	checkReason(t, errFast)
+	if err != nil || errFast != nil {
+		return
+	}
+	for i := range reference {
+		if reference[i].DType() != tensor.Float32 && !bytes.Equal(reference[i].Bytes(), fast[i].Bytes()) {
+			t.Errorf("output %d: reference %x, fast %x", i, reference[i].Bytes(), fast[i].Bytes())
 		}
-		reference, err := attempt(m, engine.Reference)
-		checkReason(t, err)
-		fast, errFast := attempt(m, engine.Fast)
-		checkReason(t, errFast)
-		if err != nil || errFast != nil {
-			return
-		}
-		for i := range reference {
-			if reference[i].DType() != tensor.Float32 && !bytes.Equal(reference[i].Bytes(), fast[i].Bytes()) {
-				t.Errorf("output %d: reference %x, fast %x", i, reference[i].Bytes(), fast[i].Bytes())
-			}
-		}
-	})
+	}
 }
 
 func checkReason(t *testing.T, err error) {
@@ -92,4 +98,70 @@ func attempt(m *graph.Model, k engine.Kind) ([]tensor.Tensor, error) {
 		out = append(out, r.OutputAt(i))
 	}
 	return out, nil
+}
+
+// FuzzEdited edits golden models where it hurts: edits holds six bytes each, which
+// field of the model's tree to set (16 bits) and to what (32 bits).
+func FuzzEdited(f *testing.F) {
+	var models [][]byte
+	for _, name := range must(conformance.Operators())(f) {
+		for i, c := range must(conformance.Load(name))(f) {
+			const most = 4 << 10
+			if i%10 == 0 && len(c.Model) <= most {
+				models = append(models, c.Model)
+			}
+		}
+	}
+	for i := range models {
+		f.Add(uint16(i), []byte{byte(i), byte(i >> 2), 0xff, 0xff, 0xff, 0xff, byte(3 * i), 0, 0, 0, 0, 0})
+	}
+	f.Fuzz(func(t *testing.T, which uint16, edits []byte) {
+		tree := schema.Unpack(models[int(which)%len(models)])
+		for ; len(edits) >= 6; edits = edits[6:] {
+			edit(reflect.ValueOf(tree), int(binary.LittleEndian.Uint16(edits)), int32(binary.LittleEndian.Uint32(edits[2:])))
+		}
+		file, err := schema.Pack(tree)
+		if err != nil {
+			return
+		}
+		run(t, file)
+	})
+}
+
+// edit sets the scalar number n of the tree v to x and returns how many scalars v
+// has; the bytes of constants are none.
+func edit(v reflect.Value, n int, x int32) (count int) {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if !v.IsNil() {
+			return edit(v.Elem(), n, x)
+		}
+		return 0
+	case reflect.Struct:
+		for i := range v.NumField() {
+			count += edit(v.Field(i), n-count, x)
+		}
+		return count
+	case reflect.Slice:
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			return 0
+		}
+		for i := range v.Len() {
+			count += edit(v.Index(i), n-count, x)
+		}
+		return count
+	}
+	if n == 0 && v.CanSet() {
+		switch {
+		case v.CanInt():
+			v.SetInt(int64(x)) // truncated to the field's width
+		case v.CanUint():
+			v.SetUint(uint64(uint32(x)))
+		case v.CanFloat():
+			v.SetFloat(float64(math.Float32frombits(uint32(x))))
+		case v.Kind() == reflect.Bool:
+			v.SetBool(x&1 == 1)
+		}
+	}
+	return 1
 }

@@ -388,8 +388,12 @@ func (r *Runner) shapeLate(i int) error {
 		if v == graph.None {
 			continue
 		}
-		if own || c.Out[k].DType.Bits() == 0 {
+		if own {
 			r.tensors[v] = tensor.Tensor{}
+			continue
+		}
+		if c.Out[k].DType.Bits() == 0 {
+			r.tensors[v] = tensor.Raw(c.Out[k].DType, c.Out[k].Shape, c.Out[k].Quant, nil)
 			continue
 		}
 		if size, err := c.Out[k].Shape.Bytes(c.Out[k].DType); err == nil && size > r.prog.opts.Limits.bytes() {

@@ -94,11 +94,14 @@ func (m *Model) Renumber(subgraph int, keep []ValueID) {
 		to[v], values[i] = ValueID(i), s.Values[v]
 	}
 	s.Values = values
+	for i := range values {
+		if b := values[i].Blockwise; b != nil {
+			values[i].Blockwise = &Blockwise{b.Size, renumbered(to, b.Scales), renumbered(to, b.ZeroPoints)}
+		}
+	}
 	apply := func(ids []ValueID) {
 		for i, v := range ids {
-			if v != None {
-				ids[i] = to[v]
-			}
+			ids[i] = renumbered(to, v)
 		}
 	}
 	apply(s.Inputs)
@@ -119,6 +122,13 @@ func (m *Model) Renumber(subgraph int, keep []ValueID) {
 	}
 }
 
+func renumbered(to []ValueID, v ValueID) ValueID {
+	if v == None {
+		return None
+	}
+	return to[v]
+}
+
 // Referenced lists the values that anything in the subgraph or a signature
 // mentions, in the converter's order: inputs, constants in order of first use,
 // then results in execution order.
@@ -126,10 +136,14 @@ func (m *Model) Referenced(subgraph int) []ValueID {
 	s := m.Subgraphs[subgraph]
 	seen := make([]bool, len(s.Values))
 	var inputs, constants, results []ValueID
-	add := func(list *[]ValueID, v ValueID) {
+	var add func(list *[]ValueID, v ValueID)
+	add = func(list *[]ValueID, v ValueID) {
 		if v != None && !seen[v] {
 			seen[v] = true
 			*list = append(*list, v)
+			if b := s.Values[v].Blockwise; b != nil {
+				add(&constants, b.Scales)
+			}
 		}
 	}
 	for _, v := range s.Inputs {

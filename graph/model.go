@@ -85,12 +85,26 @@ type Value struct {
 	// constant of zero elements holds an empty, non-nil slice.
 	Const    []byte
 	Variable bool
+	// Sparsity, if not nil, says that Const holds some elements only and where they
+	// belong; see Dense.
+	Sparsity *Sparsity
+	// Blockwise, if not nil, replaces Quant: each row of a matrix has a scale for
+	// every Size elements.
+	Blockwise *Blockwise
 	// Origins are the layer paths and graph nodes the value comes from.
 	Origins []string
 	// Param links a constant or variable to the trained weight it holds.
 	Param *Param
 	// File holds what only the file format knows.
 	File any
+}
+
+// Blockwise is the quantization of a matrix in blocks along its rows. Scales is a
+// constant of the same subgraph that holds them, float16 and row by row. ZeroPoints
+// is kept for the file only: kernels take all as 0, as LiteRT's do.
+type Blockwise struct {
+	Size               int
+	Scales, ZeroPoints ValueID
 }
 
 // Param says which weight of a network a value holds.
@@ -130,7 +144,8 @@ func (v *Value) SetPartial(s tensor.Shape) {
 // IsConst reports whether the value's bytes are part of the model.
 func (v *Value) IsConst() bool { return v.Const != nil }
 
-// Tensor returns a constant's bytes with their meaning.
+// Tensor returns a constant's bytes with their meaning. Sparse constants have none:
+// see Dense.
 func (v *Value) Tensor() tensor.Tensor { return tensor.Raw(v.DType, v.Shape, v.Quant, v.Const) }
 
 // Node is one operation.

@@ -289,4 +289,6 @@ func fieldText(v reflect.Value) string {
 	return strconv.Quote(string(text))
 }
 
-func scalar(k reflect.Kind) bool { return k >= reflect.Bool && k <= reflect.Float64 || k == reflect.String }
+func scalar(k reflect.Kind) bool {
+	return k >= reflect.Bool && k <= reflect.Float64 || k == reflect.String
+}

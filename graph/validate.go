@@ -115,6 +115,11 @@ func (s *Subgraph) validate() []error {
 		if !v.DType.Valid() {
 			errs = append(errs, fmt.Errorf("tensor %d %q: type %d: %w", i, v.Name, v.DType, tensor.ErrMalformed))
 		}
+		if v.Blockwise != nil {
+			if err := s.validateBlockwise(v); err != nil {
+				errs = append(errs, fmt.Errorf("tensor %d %q: %w", i, v.Name, err))
+			}
+		}
 		if v.Variable && v.IsConst() {
 			errs = append(errs, fmt.Errorf("tensor %d %q: a variable with constant data: %w", i, v.Name, tensor.ErrMalformed))
 		}
@@ -139,6 +144,23 @@ func (s *Subgraph) validate() []error {
 		}
 	}
 	return errs
+}
+
+// validateBlockwise tests that scales are constants and zero points are there.
+func (s *Subgraph) validateBlockwise(v *Value) error {
+	b := v.Blockwise
+	if b.ZeroPoints != None {
+		if err := s.inRange(b.ZeroPoints); err != nil {
+			return fmt.Errorf("quantization: %w", err)
+		}
+	}
+	if err := s.inRange(b.Scales); err != nil {
+		return fmt.Errorf("quantization: %w", err)
+	}
+	if scales := &s.Values[b.Scales]; !scales.IsConst() || scales.Sparsity != nil {
+		return fmt.Errorf("quantization: tensor %d is no constant: %w", b.Scales, tensor.ErrMalformed)
+	}
+	return nil
 }
 
 func (s *Subgraph) validateNode(n *Node, ready []bool) error {

@@ -225,13 +225,19 @@ func (c *config) activation() Function {
 	if v != nil && !ok {
 		c.problem(malformed("activation is no name"))
 	}
-	if name == string(Linear) {
-		name = ""
+	if alias, ok := functionAliases[name]; ok {
+		name = alias
 	}
 	if _, ok := activations[Function(name)]; !ok && name != "" {
 		c.problem(unsupported("activation %q", name))
 	}
 	return Function(name)
+}
+
+// functionAliases are other names that files have for functions: those of
+// TensorFlow's own, and linear, which the zero Function stands for.
+var functionAliases = map[string]string{
+	"linear": "", "softmax_v2": string(Softmax), "log_softmax_v2": string(LogSoftmax),
 }
 
 // initializer returns the initializer under a key. Unknown ones are kept: they

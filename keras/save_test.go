@@ -101,7 +101,8 @@ func TestSaveKeras(t *testing.T) {
 		add(checkEntry{Path: base + "_saved_model", How: "savedmodel"}, m.Save)
 		keras2 := !strings.Contains(name, "keras3_activations") // Keras 2 has no function leaky_relu
 		if keras2 {
-			add(checkEntry{Path: base + ".h5", How: "keras2", Compiled: compiled, Resave: true}, m.Save)
+			resave := !strings.Contains(name, "keras3_rare") // tf_keras does not read its own log_softmax again
+			add(checkEntry{Path: base + ".h5", How: "keras2", Compiled: compiled, Resave: resave}, m.Save)
 		}
 		add(checkEntry{Path: base + ".keras", How: "keras3", Compiled: compiled}, m.Save)
 		if len(m.inputs) == 1 {

@@ -63,18 +63,33 @@ type Fact struct {
 	// Const holds the bytes where the value is known: a constant of the model, or
 	// at run time a value that has been computed.
 	Const []byte
+	// Sparse marks a constant that the model stores sparsely; Const is dense.
+	Sparse bool
+	// Blocks replaces Quant where a constant is quantized in blocks along its rows.
+	Blocks *Blocks
 	// Variable marks state that outlives an invocation.
 	Variable bool
+}
+
+// Blocks are the scales of a matrix that has one for every Size elements of a row,
+// row by row; zero points are 0.
+type Blocks struct {
+	Size   int
+	Scales []float32
 }
 
 // Tensor returns the known value.
 func (f *Fact) Tensor() tensor.Tensor { return tensor.Raw(f.DType, f.Shape, f.Quant, f.Const) }
 
-// Declared is what a value's declaration says, its constant bytes included.
+// Declared is what a value's declaration says, its constant bytes included unless
+// they are sparse.
 func Declared(v *graph.Value) Fact {
-	f := Fact{Present: true, DType: v.DType, Shape: v.Partial(), Unknown: v.Unranked, Quant: v.Quant, Variable: v.Variable}
+	f := Fact{Present: true, DType: v.DType, Shape: v.Partial(), Unknown: v.Unranked, Quant: v.Quant, Variable: v.Variable, Sparse: v.Sparsity != nil}
 	if v.IsConst() {
-		f.Shape, f.Const = v.Shape, v.Const
+		f.Shape = v.Shape
+		if !f.Sparse {
+			f.Const = v.Const
+		}
 	}
 	return f
 }
@@ -155,12 +170,11 @@ type Kernel struct {
 type Maker func(c *Call) (Kernel, error)
 
 // Run is one invocation of a node: its operands and results in the arena's own
-// memory. Absent operands are zero Tensors. Results whose elements have no fixed
-// width (strings) come without memory: the kernel replaces them in Out.
+// memory. Absent operands are zero Tensors.
 //
 // Results whose shape Facts cannot tell even from known operands (ErrLater at run
-// time), and those without a fixed element width (strings, resources), are zero
-// Tensors: the kernel sets them.
+// time) are zero Tensors, and those without a fixed element width (strings,
+// resources) have a type and shape but no memory: the kernel sets both in Out.
 type Run struct {
 	In, Out []tensor.Tensor
 	// Temp is the scratch memory Kernel.Temp asked for.

@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/litequant/litequant/tensor"
@@ -26,6 +27,7 @@ const (
 	B    Types = 1 << tensor.Bool
 	I4   Types = 1 << tensor.Int4
 	I2   Types = 1 << tensor.Int2
+	U4   Types = 1 << tensor.UInt4
 	Str  Types = 1 << tensor.String
 	C64  Types = 1 << tensor.Complex64
 	C128 Types = 1 << tensor.Complex128
@@ -57,7 +59,12 @@ type Operand struct {
 	Optional bool
 	// Variadic lets the last operand or result occur any number of times.
 	Variadic bool
+	// like is 1 + the index of the operand whose type this one must have, 0 for any.
+	like int
 }
+
+// Like returns the index of the operand whose type o must have, if there is one.
+func (o *Operand) Like() (i int, ok bool) { return o.like - 1, o.like > 0 }
 
 // Operands is an operator's signature.
 type Operands struct {
@@ -82,6 +89,18 @@ func (o Operands) Opt(name string, types Types) Operands {
 // Out appends a result.
 func (o Operands) Out(name string, types Types) Operands {
 	o.Outs = append(o.Outs[:len(o.Outs):len(o.Outs)], Operand{Name: name, Types: types})
+	return o
+}
+
+// Like demands that the last result, or the last operand where there is no result
+// yet, has the type of operand i.
+func (o Operands) Like(i int) Operands {
+	list := &o.Ins
+	if len(o.Outs) > 0 {
+		list = &o.Outs
+	}
+	*list = slices.Clone(*list)
+	(*list)[len(*list)-1].like = i + 1
 	return o
 }
 
@@ -110,13 +129,13 @@ func (o Operands) MaybeOut(name string, types Types) Operands {
 }
 
 func (o Operands) check(c *Call) error {
-	if err := checkSide("operand", o.Ins, c.In); err != nil {
+	if err := checkSide("operand", o.Ins, c.In, c.In); err != nil {
 		return err
 	}
-	return checkSide("result", o.Outs, c.Out)
+	return checkSide("result", o.Outs, c.Out, c.In)
 }
 
-func checkSide(side string, formal []Operand, actual []Fact) error {
+func checkSide(side string, formal []Operand, actual, in []Fact) error {
 	for i := range actual {
 		f, ok := formalAt(formal, i)
 		if !ok {
@@ -127,6 +146,9 @@ func checkSide(side string, formal []Operand, actual []Fact) error {
 			return fmt.Errorf("%s %d (%s) is missing: %w", side, i, f.Name, tensor.ErrMalformed)
 		case actual[i].Present && !f.Types.Has(actual[i].DType):
 			return fmt.Errorf("%s %d (%s) is %v, want %v: %w", side, i, f.Name, actual[i].DType, f.Types, tensor.ErrUnsupported)
+		}
+		if k, ok := f.Like(); ok && actual[i].Present && k < len(in) && in[k].Present && actual[i].DType != in[k].DType {
+			return fmt.Errorf("%s %d (%s) is %v, want operand %d's %v: %w", side, i, f.Name, actual[i].DType, k, in[k].DType, tensor.ErrType)
 		}
 	}
 	for i := len(actual); i < len(formal); i++ {

@@ -33,7 +33,6 @@ type modelFile struct {
 type subgraphFile struct{ debugMetadata int32 }
 
 type valueFile struct {
-	sparsity       *fb.SparsityParametersT
 	variants       []*fb.VariantSubTypeT
 	externalBuffer uint32
 	quant          *fb.QuantizationParametersT // as read: details, lone ranges
@@ -211,7 +210,7 @@ func ids(list []int32) []graph.ValueID {
 }
 
 func (d *decoder) value(t *fb.TensorT) (graph.Value, error) {
-	f := &valueFile{t.Sparsity, t.VariantTensors, t.ExternalBuffer, t.Quantization, t.HasRank, t.Buffer == 0}
+	f := &valueFile{t.VariantTensors, t.ExternalBuffer, t.Quantization, t.HasRank, t.Buffer == 0}
 	v := graph.Value{Name: t.Name, DType: tensor.DType(t.Type), Variable: t.IsVariable, File: f}
 	var err error
 	if v.Shape, err = shapeOf(t.Shape, 0); err != nil {
@@ -231,6 +230,7 @@ func (d *decoder) value(t *fb.TensorT) (graph.Value, error) {
 		}
 		v.Quant = tensor.Quant{Scales: q.Scale, ZeroPoints: q.ZeroPoint, Axis: int(q.QuantizedDimension), Min: q.Min, Max: q.Max}
 	}
+	v.Sparsity, v.Blockwise = sparsityOf(t.Sparsity), blockwiseOf(t.Quantization)
 	v.Const, err = d.buffer(t.Buffer)
 	return v, err
 }

@@ -217,7 +217,7 @@ func (e *encoder) value(v *graph.Value) *fb.TensorT {
 		t.ShapeSignature = dims(v.Signature)
 	}
 	if f, ok := v.File.(*valueFile); ok {
-		t.Sparsity, t.VariantTensors, t.ExternalBuffer, t.HasRank = f.sparsity, f.variants, f.externalBuffer, f.hasRank
+		t.VariantTensors, t.ExternalBuffer, t.HasRank = f.variants, f.externalBuffer, f.hasRank
 		if t.Quantization = nil; f.quant != nil {
 			q := *f.quant
 			t.Quantization = &q
@@ -232,6 +232,8 @@ func (e *encoder) value(v *graph.Value) *fb.TensorT {
 	} else if t.Quantization != nil && len(t.Quantization.Scale) > 0 { // dequantized since it was read
 		t.Quantization = &fb.QuantizationParametersT{}
 	}
+	t.Sparsity = sparsityParameters(v.Sparsity)
+	setBlockwise(t, v.Blockwise)
 	return t
 }
 

@@ -22,7 +22,7 @@ func clampDef(name string, code graph.OpCode, lo, hi float32, since ...string) *
 	return &op.Def{
 		Code:     code,
 		Name:     name,
-		Operands: op.In("input", op.F32|op.Quants).Out("output", op.F32|op.Quants),
+		Operands: op.In("input", op.F32|op.Quants).Out("output", op.F32|op.Quants).Like(0),
 		Facts:    op.SameAs(0),
 		Alias:    []int{0},
 		Version: func(c *op.Call) int {

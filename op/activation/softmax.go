@@ -30,7 +30,7 @@ var Softmax = &op.Def{
 	Since:    []string{"1.5.0", "1.14.0", "2.3.0", "2.23.0"},
 	Quant:    op.Quant{In: []op.Rule{op.Activation()}, Out: []op.Rule{op.Pin8And16(1./256, -128, 1./32768)}},
 	Ref: op.ByType(0, map[tensor.DType]op.Maker{
-		tensor.Float32: softmaxFloat,
+		tensor.Float32: op.ByResult(map[tensor.DType]op.Maker{tensor.Float32: softmaxFloat}),
 		tensor.Int8: op.ByResult(map[tensor.DType]op.Maker{
 			tensor.Int8:  softmaxInt[int8, int8],
 			tensor.Int16: softmaxInt[int8, int16],
@@ -39,7 +39,7 @@ var Softmax = &op.Def{
 			tensor.UInt8: softmaxInt[uint8, uint8],
 			tensor.Int16: softmaxInt[uint8, int16],
 		}),
-		tensor.Int16: softmaxInt16,
+		tensor.Int16: op.ByResult(map[tensor.DType]op.Maker{tensor.Int16: softmaxInt16}),
 	}),
 }
 

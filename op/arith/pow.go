@@ -113,8 +113,8 @@ var AddN = &op.Def{
 	Since:    []string{"1.14.0"},
 	Quant:    op.Quant{None: true},
 	Ref: op.ByType(0, map[tensor.DType]op.Maker{
-		tensor.Float32: op.Plain(addN[float32]),
-		tensor.Int32:   op.Plain(addN[int32]),
+		tensor.Float32: op.Plain(func(r *op.Run) error { return addN(r, addFinite) }),
+		tensor.Int32:   op.Plain(func(r *op.Run) error { return addN(r, addWrapping) }),
 	}),
 }
 
@@ -122,6 +122,9 @@ var AddN = &op.Def{
 func sameShapes(c *op.Call) error {
 	if len(c.In) < 2 {
 		return fmt.Errorf("%d operands, want two or more: %w", len(c.In), tensor.ErrMalformed)
+	}
+	if err := elementwise.ResultType(c, 0); err != nil {
+		return err
 	}
 	shape := c.In[0].Shape.Clone()
 	for i := range c.In {
@@ -146,13 +149,18 @@ func sameShapes(c *op.Call) error {
 	return nil
 }
 
-// addN adds from the first operand on, starting at zero.
-func addN[T float32 | int32](r *op.Run) error {
+// addFinite is ADD without activation, whose bounds are the largest floats.
+func addFinite(x, y float32) float32 { return op.Clamp(x+y, -math.MaxFloat32, math.MaxFloat32) }
+
+func addWrapping(x, y int32) int32 { return x + y }
+
+// addN adds in the operands' order.
+func addN[T float32 | int32](r *op.Run, add func(x, y T) T) error {
 	out := tensor.View[T](r.Out[0].Bytes())
 	for i := range out {
-		sum := T(0)
-		for k := range r.In {
-			sum += tensor.View[T](r.In[k].Bytes())[i]
+		sum := tensor.View[T](r.In[0].Bytes())[i]
+		for k := range r.In[1:] {
+			sum = add(sum, tensor.View[T](r.In[1+k].Bytes())[i])
 		}
 		out[i] = sum
 	}

@@ -27,11 +27,11 @@ var (
 		map[tensor.DType]int{tensor.Int8: 2, tensor.String: 3, tensor.Int16: 5}, "1.14.0", "1.14.0", "2.3.0", "2.13.0", "2.21.0")
 	NotEqual = comparison(schema.NOT_EQUAL, func(order int) bool { return order != 0 }, equality(false),
 		map[tensor.DType]int{tensor.Int8: 2, tensor.String: 3, tensor.Int16: 4}, "1.14.0", "1.14.0", "2.3.0", "2.21.0")
-	Less = comparison(schema.LESS, func(order int) bool { return order == less }, ordering,
+	Less = comparison(schema.LESS, func(order int) bool { return order == less }, strict,
 		map[tensor.DType]int{tensor.Int8: 2, tensor.Int16: 3}, "1.14.0", "1.14.0", "2.13.0")
 	LessEqual = comparison(schema.LESS_EQUAL, func(order int) bool { return order == less || order == 0 }, ordering,
 		map[tensor.DType]int{tensor.Int8: 2}, "1.14.0", "1.14.0")
-	Greater = comparison(schema.GREATER, func(order int) bool { return order == greater }, ordering,
+	Greater = comparison(schema.GREATER, func(order int) bool { return order == greater }, strict,
 		map[tensor.DType]int{tensor.Int8: 2}, "1.14.0", "1.14.0")
 	GreaterEqual = comparison(schema.GREATER_EQUAL, func(order int) bool { return order == greater || order == 0 }, ordering,
 		map[tensor.DType]int{tensor.Int8: 2, tensor.Int16: 3}, "1.14.0", "1.14.0", "2.13.0")
@@ -63,7 +63,7 @@ func comparison(code schema.BuiltinOperator, h holds, more func(h holds, k eleme
 		Code:     graph.OpCode(code),
 		Name:     code.String(),
 		Operands: op.In("a", k.Types()).In("b", k.Types()).Out("output", op.B),
-		Facts:    elementwise.Facts,
+		Facts:    comparisonFacts,
 		Version:  elementwise.VersionBy(versions),
 		Since:    since,
 		Quant:    op.Quant{In: []op.Rule{op.Activation(), op.Activation()}, Out: []op.Rule{{}}, No16: true},
@@ -71,9 +71,19 @@ func comparison(code schema.BuiltinOperator, h holds, more func(h holds, k eleme
 	}
 }
 
-// ordering adds int16, compared as it is, and bfloat16.
-func ordering(h holds, k elementwise.Kernels) {
-	k[tensor.Int16] = compareNumbers(h, order[int16])
+func comparisonFacts(c *op.Call) error {
+	if err := elementwise.SameType(c, 0, 1); err != nil {
+		return err
+	}
+	return elementwise.BroadcastFacts(c)
+}
+
+// ordering adds int16, compared as it is.
+func ordering(h holds, k elementwise.Kernels) { k[tensor.Int16] = compareNumbers(h, order[int16]) }
+
+// strict adds bfloat16 too.
+func strict(h holds, k elementwise.Kernels) {
+	ordering(h, k)
 	k[tensor.BFloat16] = compareNumbers(h, orderHalf(elementwise.BFloat16ToFloat32))
 }
 

@@ -117,10 +117,7 @@ func selectTypes(c *op.Call) error {
 	if err := elementwise.SameType(c, 1, 2); err != nil {
 		return err
 	}
-	if d := c.Out[0].DType; d != c.In[1].DType {
-		return fmt.Errorf("result of type %v from %v: %w", d, c.In[1].DType, tensor.ErrType)
-	}
-	return nil
+	return elementwise.ResultType(c, 1)
 }
 
 // selectRows copies runs of elements that one condition decides on.

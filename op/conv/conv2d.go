@@ -20,7 +20,7 @@ var Conv2D = &op.Def{
 	Code: graph.OpCode(schema.CONV_2D),
 	Name: "CONV_2D",
 	Operands: op.In("input", op.F32|op.Quants).In("filter", op.F32|op.I8|op.U8|op.I4).
-		Opt("bias", op.F32|op.I32|op.I64).Out("output", op.F32|op.Quants),
+		Opt("bias", op.F32|op.I32|op.I64).Out("output", op.F32|op.Quants).Like(0),
 	Facts:   conv2DFacts,
 	Version: conv2DVersion,
 	Since:   []string{"1.5.0", "1.14.0", "1.14.0", "2.3.0", "2.4.0", "2.9.0", "2.11.0", "2.15.0"},
@@ -37,7 +37,7 @@ var DepthwiseConv2D = &op.Def{
 	Code: graph.OpCode(schema.DEPTHWISE_CONV_2D),
 	Name: "DEPTHWISE_CONV_2D",
 	Operands: op.In("input", op.F32|op.Quants).In("filter", op.F32|op.I8|op.U8|op.I4).
-		Opt("bias", op.F32|op.I32|op.I64).Out("output", op.F32|op.Quants),
+		Opt("bias", op.F32|op.I32|op.I64).Out("output", op.F32|op.Quants).Like(0),
 	Facts:   conv2DFacts,
 	Version: depthwiseVersion,
 	Since:   []string{"1.5.0", "1.12.0", "1.14.0", "2.2.0", "2.3.0", "2.3.0", "2.11.0"},

@@ -21,7 +21,7 @@ var FullyConnected = &op.Def{
 	Code: graph.OpCode(schema.FULLY_CONNECTED),
 	Name: "FULLY_CONNECTED",
 	Operands: op.In("input", op.F32|op.Quants).In("weights", op.F32|op.I8|op.U8|op.I4).
-		Opt("bias", op.F32|op.I32|op.I64).Out("output", op.F32|op.Quants),
+		Opt("bias", op.F32|op.I32|op.I64).Out("output", op.F32|op.Quants).Like(0),
 	Facts:   facts,
 	Version: version,
 	Since: []string{"1.5.0", "1.10.0", "1.14.0", "1.14.0", "2.0.0", "2.1.0", "2.3.0", "2.3.0", "2.3.0",

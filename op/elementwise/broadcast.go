@@ -59,12 +59,24 @@ func dimAt(s tensor.Shape, rank, i int) int {
 	return 1
 }
 
-// Facts is the shape rule of two operands of one type that are broadcast.
+// Facts is the rule of two operands and a result of one type, broadcast.
 func Facts(c *op.Call) error {
 	if err := SameType(c, 0, 1); err != nil {
 		return err
 	}
+	if err := ResultType(c, 0); err != nil {
+		return err
+	}
 	return BroadcastFacts(c)
+}
+
+// SameTypes is the rule of operators whose one result has operand 0's type and
+// shape.
+func SameTypes(c *op.Call) error {
+	if err := ResultType(c, 0); err != nil {
+		return err
+	}
+	return op.SameAs(0)(c)
 }
 
 // SameType fails unless the listed operands have the same element type.
@@ -78,13 +90,12 @@ func SameType(c *op.Call, operands ...int) error {
 	return nil
 }
 
-// SameTypes is the rule of operators whose one result has operand 0's type and
-// shape.
-func SameTypes(c *op.Call) error {
-	if in, out := c.In[0].DType, c.Out[0].DType; in != out {
+// ResultType fails unless the result has operand i's element type.
+func ResultType(c *op.Call, i int) error {
+	if in, out := c.In[i].DType, c.Out[0].DType; in != out {
 		return fmt.Errorf("result of type %v from %v: %w", out, in, tensor.ErrType)
 	}
-	return op.SameAs(0)(c)
+	return nil
 }
 
 // BroadcastFacts is the shape rule of operands that are broadcast together,

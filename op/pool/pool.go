@@ -20,7 +20,7 @@ var Defs = []*op.Def{AveragePool2D, MaxPool2D}
 var MaxPool2D = &op.Def{
 	Code:     graph.OpCode(schema.MAX_POOL_2D),
 	Name:     "MAX_POOL_2D",
-	Operands: op.In("input", op.F32|op.Quants).Out("output", op.F32|op.Quants),
+	Operands: op.In("input", op.F32|op.Quants).Out("output", op.F32|op.Quants).Like(0),
 	Facts:    facts,
 	Version:  version,
 	Since:    []string{"1.5.0", "1.14.0", "2.3.0"},
@@ -37,7 +37,7 @@ var MaxPool2D = &op.Def{
 var AveragePool2D = &op.Def{
 	Code:     graph.OpCode(schema.AVERAGE_POOL_2D),
 	Name:     "AVERAGE_POOL_2D",
-	Operands: op.In("input", op.F32|op.Quants).Out("output", op.F32|op.Quants),
+	Operands: op.In("input", op.F32|op.Quants).Out("output", op.F32|op.Quants).Like(0),
 	Facts:    facts,
 	Version:  version,
 	Since:    []string{"1.5.0", "1.14.0", "2.3.0"},

@@ -62,8 +62,6 @@ func offset(base, i int) int {
 	return base + i
 }
 
-func has(c *op.Call, i int) bool { return i >= 0 && c.Has(i) }
-
 // cellOptions are what the options of the LSTM operators have in common.
 type cellOptions struct {
 	act                fb.ActivationFunctionType

@@ -22,12 +22,8 @@ func newFloatLSTM(c *op.Call, l layout, o cellOptions) (*floatLSTM, error) {
 	}
 	f := &floatLSTM{at: l, o: o, act: act, int8: hybrid(c.In[l.weightsOf(forgetGate)].DType)}
 	for g := range gates {
-		for _, i := range []int{l.weightsOf(g), l.recurrentOf(g), l.peepholeOf(g), l.auxOf(g), l.projection} {
-			if has(c, i) && hybrid(c.In[i].DType) {
-				if err := c.In[i].Quantized(); err != nil {
-					return nil, err
-				}
-			}
+		if err := checkWeights(c, l.weightsOf(g), l.recurrentOf(g), l.peepholeOf(g), l.auxOf(g), l.projection); err != nil {
+			return nil, err
 		}
 	}
 	return f, nil

@@ -38,7 +38,6 @@ type intGate struct {
 // a power of two.
 type int8x16 struct {
 	at       layout
-	o        cellOptions
 	gate     [gates]intGate
 	cellBits int // integer bits of the cell state
 	// tanh: LiteRT has it for cell states with 0 to 6 integer bits. For others, and
@@ -109,7 +108,7 @@ func newInt8x16(c *op.Call, o cellOptions) (*int8x16, error) {
 	if err := full.checkScales(c, needed...); err != nil {
 		return nil, err
 	}
-	q := &int8x16{at: full, o: o}
+	q := &int8x16{at: full}
 	exponent, err := log2(scale(c, full.cell))
 	if err != nil || exponent < -30 || exponent > 1 {
 		return nil, fmt.Errorf("cell state of scale %v: %w", scale(c, full.cell), tensor.ErrUnsupported)

@@ -226,6 +226,23 @@ func shapesKnown(c *op.Call, ranked ...int) bool {
 	return true
 }
 
+// checkWeights fails unless those of the operands that hold int8 have one scale
+// and one zero point.
+func checkWeights(c *op.Call, operands ...int) error {
+	for _, i := range operands {
+		if !has(c, i) || !hybrid(c.In[i].DType) {
+			continue
+		}
+		if err := c.In[i].Quantized(); err != nil {
+			return fmt.Errorf("operand %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// has reports whether operand i is there; -1 stands for none.
+func has(c *op.Call, i int) bool { return i >= 0 && c.Has(i) }
+
 // hybrid reports whether weights of type d are int8 under float activations. Old
 // files call the type uint8 and store int8.
 func hybrid(d tensor.DType) bool { return d == tensor.Int8 || d == tensor.UInt8 }

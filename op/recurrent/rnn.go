@@ -206,12 +206,8 @@ func newPlainForm(c *op.Call, p plain) (*plainForm, error) {
 	if err := checkWritable(c, p.state); err != nil {
 		return nil, err
 	}
-	for _, i := range []int{p.weights, p.recurrent, p.auxWeights} {
-		if has(c, i) && f.int8 {
-			if err := c.In[i].Quantized(); err != nil {
-				return nil, err
-			}
-		}
+	if err := checkWeights(c, p.weights, p.recurrent, p.auxWeights); err != nil {
+		return nil, err
 	}
 	var err error
 	f.act, err = activationOf(f.o.act)

@@ -130,9 +130,11 @@ func svdfKernel(c *op.Call) (op.Kernel, error) {
 
 // svdfScratch is the memory of a float SVDF: the filters' new values and, for
 // int8 weights, the quantized input.
-func svdfScratch(m *memory, batch, filters, in int) (x vectors, sums []float32) {
+func svdfScratch(m *memory, int8 bool, batch, filters, in int) (x vectors, sums []float32) {
 	sums = take[float32](m, batch*filters)
-	x.reserve(m, batch, in)
+	if int8 {
+		x.reserve(m, batch, in)
+	}
 	return x, sums
 }
 
@@ -142,24 +144,20 @@ func svdfFloat(c *op.Call, o *fb.SVDFOptionsT) (op.Kernel, error) {
 		return op.Kernel{}, err
 	}
 	int8 := hybrid(c.In[svdfFeature].DType)
-	for _, i := range []int{svdfFeature, svdfTime} {
-		if int8 {
-			if err := c.In[i].Quantized(); err != nil {
-				return op.Kernel{}, err
-			}
-		}
+	if err := checkWeights(c, svdfFeature, svdfTime); err != nil {
+		return op.Kernel{}, err
 	}
 	rank := int(o.Rank)
 	return op.Kernel{
 		Temp: func(in, _ []tensor.Shape) (int, error) {
 			var m memory
-			svdfScratch(&m, in[0][0], in[svdfFeature][0], in[0][1])
+			svdfScratch(&m, int8, in[0][0], in[svdfFeature][0], in[0][1])
 			return m.used, nil
 		},
 		Run: func(r *op.Run) error {
 			w, t := matrixOf(r.In, svdfFeature), matrixOf(r.In, svdfTime)
 			in, filters, memories := r.In[svdfInput].Shape(), r.In[svdfFeature].Shape()[0], r.In[svdfTime].Shape()[1]
-			x, sums := svdfScratch(&memory{bytes: r.Temp}, in[0], filters, in[1])
+			x, sums := svdfScratch(&memory{bytes: r.Temp}, int8, in[0], filters, in[1])
 			x.set(op.F32s(r.In[svdfInput]), in[1], int8)
 			if int8 {
 				x.quantize(o.AsymmetricQuantizeInputs)

@@ -215,7 +215,7 @@ func concatUint8(c *op.Call, axis int) (op.Kernel, error) {
 			return op.Kernel{}, err
 		}
 		scale := q.Scale() * (1 / out.Quant.Scale())
-		bias := -float32(q.Zero()) * scale
+		bias := float32(-float32(q.Zero()) * scale)
 		tables[i] = new([256]uint8)
 		for v := range tables[i] {
 			x := fixed.ToInt32(fixed.Round(float32(float32(v)*scale)+bias)) + int32(out.Quant.Zero())

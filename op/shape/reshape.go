@@ -26,7 +26,7 @@ var Defs = []*op.Def{
 var Reshape = &op.Def{
 	Code:     graph.OpCode(schema.RESHAPE),
 	Name:     "RESHAPE",
-	Operands: op.In("input", op.Any).Opt("shape", op.I32).Out("output", op.Any),
+	Operands: op.In("input", op.Any).Opt("shape", op.I32).Out("output", op.Any).Like(0),
 	Facts:    reshapeFacts,
 	View:     true,
 	Alias:    []int{0},

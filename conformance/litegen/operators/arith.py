@@ -42,9 +42,9 @@ def divide(rng, data, qs):
         return
     za, zb = int(qs[0].zero[0]), int(qs[1].zero[0])
     y = zb + (y.astype(int) % 7 + 1) * np.where(rng.random(y.shape) < 0.5, 1, -1)
-    data[1] = np.where((y < 0) | (y > 255), 2 * zb - y, y).astype(np.uint8)
-    x = np.where(abs(x.astype(int) - za) < 16, (x.astype(int) + 64) % 256, x)
-    data[0] = x.astype(np.uint8)
+    t, i = x.dtype, np.iinfo(x.dtype)
+    data[1] = np.where((y < i.min) | (y > i.max), 2 * zb - y, y).astype(t)
+    data[0] = np.where(abs(x.astype(int) - za) < 16, x.astype(int) + 64, x).astype(t)
 
 
 def quotient_quants(rng, dtype):
@@ -115,7 +115,7 @@ def div(rng):
     yield from sweep(rng, "DIV", "int32", 1)
     yield from sweep(rng, "DIV", "uint8", 2, quotient_quants)
     for dtype in ("int8", "int16"):
-        yield from sweep(rng, "DIV", dtype, 2, product_quants)
+        yield from sweep(rng, "DIV", dtype, 2, quotient_quants)
 
 
 def plain(rng, name, dtype, version=1, data=numbers, second=None, quants=None, prefix=None, shapes=SHAPES, out=None, opts=None, oracle="ref"):
@@ -226,7 +226,8 @@ SAME = [((2, 3, 4, 5),) * 2, ((7,),) * 2, ((),) * 2, ((0, 3),) * 2, ((1, 200),) 
 @operator("ATAN2")
 def atan2(rng):
     for dtype in ("float32", "float64", "float16", "bfloat16"):
-        yield from plain(rng, "ATAN2", dtype, shapes=SAME)
+        number = lambda rng, t, s: np.nan_to_num(numbers(rng, t, s), nan=1, posinf=np.inf, neginf=-np.inf)  # NaN compares by its bits
+        yield from plain(rng, "ATAN2", dtype, shapes=SAME, data=number if dtype == "float64" else numbers)
 
 
 @operator("ADD_N")
