@@ -43,7 +43,8 @@ var layers = []string{
 	"evaluate",
 	".",
 	"cmd/...",
-	"conformance/... docs/... internal/opdoc",
+	"conformance/...",
+	"docs/... internal/opdoc",
 }
 
 const module = "github.com/litequant/litequant"

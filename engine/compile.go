@@ -80,6 +80,7 @@ type Program struct {
 // subProgram is a compiled subgraph.
 type subProgram struct {
 	graph *graph.Subgraph
+	model *graph.Model
 	facts []op.Fact // of every value, as far as known without input shapes
 	steps []step
 }
@@ -127,7 +128,7 @@ func (p *Program) Model() *graph.Model { return p.model }
 
 func compileSubgraph(ops op.Set, kernels fast.Table, m *graph.Model, index int, env *fast.Env, budget *int) (*subProgram, error) {
 	g := m.Subgraphs[index]
-	s := &subProgram{graph: g, facts: make([]op.Fact, len(g.Values))}
+	s := &subProgram{graph: g, model: m, facts: make([]op.Fact, len(g.Values))}
 	var errs []error
 	for i := range g.Values {
 		f, err := declaredFact(g, &g.Values[i], budget)
@@ -140,7 +141,7 @@ func compileSubgraph(ops op.Set, kernels fast.Table, m *graph.Model, index int, 
 		return nil, graph.Join(errs...)
 	}
 	for i := range g.Nodes {
-		if err := s.compileNode(ops, kernels, i, env); err != nil {
+		if err := s.compileNode(ops, kernels, i, env, budget); err != nil {
 			errs = append(errs, nodeError(g, index, i, err))
 		}
 	}
@@ -196,7 +197,7 @@ func blocksOf(g *graph.Subgraph, v *graph.Value) (*op.Blocks, error) {
 	return &op.Blocks{Size: b.Size, Scales: tensor.Raw(scales.DType, scales.Shape, tensor.Quant{}, scales.Const).Float32s()}, nil
 }
 
-func (s *subProgram) compileNode(ops op.Set, kernels fast.Table, i int, env *fast.Env) error {
+func (s *subProgram) compileNode(ops op.Set, kernels fast.Table, i int, env *fast.Env, budget *int) error {
 	n := &s.graph.Nodes[i]
 	d, err := ops.Lookup(n)
 	if err != nil {
@@ -218,7 +219,7 @@ func (s *subProgram) compileNode(ops op.Set, kernels fast.Table, i int, env *fas
 			s.facts[v].Unknown = s.facts[v].Unknown || later
 		}
 	}
-	if !later && d.Effect == op.Pure && constant(c) {
+	if !later && d.Effect == op.Pure && constant(c) && afford(c.Out, budget) {
 		return s.fold(d, c)
 	}
 	k, err := makeKernel(d, c, kernels, env)
@@ -240,7 +241,7 @@ func makeKernel(d *op.Def, c *op.Call, kernels fast.Table, env *fast.Env) (op.Ke
 
 // call gathers a node's facts.
 func (s *subProgram) call(n *graph.Node, facts []op.Fact) *op.Call {
-	c := &op.Call{Node: n, In: make([]op.Fact, len(n.Inputs)), Out: make([]op.Fact, len(n.Outputs))}
+	c := &op.Call{Node: n, In: make([]op.Fact, len(n.Inputs)), Out: make([]op.Fact, len(n.Outputs)), Subgraphs: s.model.Subgraphs}
 	for k, v := range n.Inputs {
 		if v != graph.None {
 			c.In[k] = facts[v]
@@ -273,6 +274,24 @@ func constant(c *op.Call) bool {
 			return false
 		}
 	}
+	return true
+}
+
+// afford takes the bytes of results from the budget; false if they are more.
+func afford(results []op.Fact, budget *int) bool {
+	left := *budget
+	for i := range results {
+		f := &results[i]
+		if !f.Present || f.DType.Bits() == 0 {
+			continue
+		}
+		n, err := f.Shape.Bytes(f.DType)
+		if err != nil || n > left {
+			return false
+		}
+		left -= n
+	}
+	*budget = left
 	return true
 }
 

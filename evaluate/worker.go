@@ -142,7 +142,7 @@ func (w *worker) score(ctx context.Context, j job) (time.Duration, error) {
 func (w *worker) fill(s dataset.Sample) error {
 	for i, in := range w.e.inputs {
 		shape := append(tensor.Shape{1}, s.Inputs[i].Shape()...)
-		if err := w.runner.Resize(in.name, shape); err != nil {
+		if err := w.runner.ResizeKeeping(in.name, shape); err != nil {
 			return err
 		}
 	}

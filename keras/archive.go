@@ -23,6 +23,10 @@ const (
 
 	maxConfigBytes  = 256 << 20
 	maxWeightsBytes = 8 << 30
+
+	// An entry expands to no more than these bytes and this multiple of its own.
+	freeExpansion = 64 << 20
+	maxExpansion  = 64
 )
 
 // loadArchive reads a .keras file.
@@ -61,6 +65,9 @@ func zipEntry(z *zip.Reader, name string, limit int64) ([]byte, error) {
 	i := slices.IndexFunc(z.File, func(f *zip.File) bool { return f.Name == name })
 	if i < 0 {
 		return nil, malformed("the archive holds no %s", name)
+	}
+	if packed := z.File[i].CompressedSize64; packed < uint64(limit)/maxExpansion {
+		limit = min(limit, int64(packed)*maxExpansion+freeExpansion)
 	}
 	f, err := z.File[i].Open()
 	if err != nil {

@@ -29,6 +29,7 @@ func (v value) last() int {
 type emitter struct {
 	b     savedmodel.Builder
 	taken map[string]int
+	calls int // of layers so far
 }
 
 func newEmitter() *emitter { return &emitter{taken: map[string]int{}} }
@@ -50,7 +51,6 @@ type call struct {
 	layer  *layer
 	scope  string // of the names of nodes, for example sequential/dense
 	in     []value
-	depth  int // of nested models
 	frozen bool
 	err    error
 }

@@ -286,7 +286,6 @@ func (r *reader) problem(name, class string, err error) {
 type writer struct {
 	keras3 bool
 	values map[string]any
-	wrap   func(class string) map[string]any
 }
 
 func (w *writer) set(key string, v any) { w.values[key] = v }

@@ -147,11 +147,11 @@ func (b *assembly) layer(given Layer) (*layer, error) {
 // find sets the layer's row.
 func (l *layer) find(class string) error {
 	if m, ok := l.Layer.(*Model); ok {
-		l.model, l.row.class = m, class
+		l.model, l.class = m, class
 		return nil
 	}
 	r, ok := rowFor(class)
-	if !ok {
+	if !ok || !r.holds(l.Layer) {
 		return fmt.Errorf("layer %q of class %s: %w", l.name, class, tensor.ErrUnsupported)
 	}
 	l.row = r

@@ -146,7 +146,7 @@ func uniform(low, high float64) generator {
 func normal(mean, stddev, limit float64) generator {
 	return func(r *rand.Rand) float64 {
 		for {
-			u, v := float64(2*r.Float64())-1, float64(2*r.Float64())-1
+			u, v := signed(r), signed(r)
 			s := float64(u*u) + float64(v*v)
 			if s >= 1 || s == 0 {
 				continue
@@ -157,6 +157,9 @@ func normal(mean, stddev, limit float64) generator {
 		}
 	}
 }
+
+// signed draws from [-1, 1).
+func signed(r *rand.Rand) float64 { return float64(int64(r.Uint64())>>11) / (1 << 52) }
 
 // maxWeight bounds the elements of a weight that is initialized.
 const maxWeight = 1 << 31

@@ -200,6 +200,11 @@ type strange struct{}
 
 func (strange) Describe() (class, name string, frozen bool) { return "Strange", "odd", false }
 
+// impostor claims the class of another layer.
+type impostor struct{}
+
+func (impostor) Describe() (class, name string, frozen bool) { return "Dense", "fake", false }
+
 func TestConstructErrors(t *testing.T) {
 	loop := &Tensor{layer: Add{}}
 	loop.inputs = []*Tensor{loop, loop}
@@ -220,6 +225,7 @@ func TestConstructErrors(t *testing.T) {
 		{"nil layer", sequential(Input(2), nil), tensor.ErrMalformed, "nil"},
 		{"nil pointer", sequential(Input(2), (*Dense)(nil)), tensor.ErrMalformed, "nil"},
 		{"unknown layer", sequential(Input(2), strange{}), tensor.ErrUnsupported, `"odd" of class Strange`},
+		{"impostor", sequential(Input(2), impostor{}), tensor.ErrUnsupported, `"fake" of class Dense`},
 		{"same name", sequential(Input(2), Dense{Units: 1, Name: "a"}, Dense{Units: 1, Name: "a"}), tensor.ErrMalformed, `"a"`},
 		{"no units", sequential(Input(2), Dense{}), tensor.ErrShape, "units"},
 		{"unknown last dimension", sequential(Input(-1), Dense{Units: 1}), tensor.ErrShape, "unknown dimension"},

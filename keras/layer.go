@@ -21,6 +21,8 @@ type Layer interface {
 // row is all that is known of a layer class.
 type row struct {
 	class string
+	// holds reports whether a layer is of the row's Go type.
+	holds func(l Layer) bool
 	// read makes the layer from its Keras configuration; it reports problems to c.
 	read func(c *config) Layer
 	// write is the inverse: it sets the keys of the configuration that only this
@@ -36,6 +38,7 @@ type row struct {
 func rowOf[T Layer](class string, read func(*config) T, write func(T, *writer), apply func(T, *call) value) row {
 	return row{
 		class: class,
+		holds: func(l Layer) bool { _, ok := l.(T); return ok },
 		read:  func(c *config) Layer { return read(c) },
 		write: func(l Layer, w *writer) { write(l.(T), w) },
 		call:  func(l Layer, c *call) value { return apply(l.(T), c) },

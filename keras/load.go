@@ -139,7 +139,8 @@ type modules struct {
 func newModules(o LoadOptions, dir string) *modules {
 	m := &modules{placed: map[string]string{}, options: o.Module, dir: dir, loaded: map[[3]string]*hub.Module{}}
 	for _, entry := range o.Hub {
-		if i := strings.LastIndexByte(entry, '='); i > 0 {
+		_, err := os.Stat(entry)
+		if i := strings.LastIndexByte(entry, '='); i > 0 && err != nil {
 			m.placed[entry[:i]] = entry[i+1:]
 		} else {
 			m.single = entry

@@ -4,10 +4,13 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -232,4 +235,70 @@ func FuzzConfig(f *testing.F) {
 func FuzzMetadata(f *testing.F) {
 	f.Add([]byte("\x0a\x0d\x10\x00\x1a\x04root\x2a\x02{}"))
 	f.Fuzz(func(t *testing.T, raw []byte) { _, _ = rootMetadata(raw) })
+}
+
+// TestHostileConfig replaces every value of a configuration, one at a time. What
+// is accepted must be what it says when written and read again.
+func TestHostileConfig(t *testing.T) {
+	hostile := []any{nil, -1.0, 0.0, 1e18, 1.5, "x", []any{}, map[string]any{}, true, []any{1e15, 1e15}}
+	for _, name := range []string{"keras2_mobile", "keras3_branches", "keras2_cnn"} {
+		z, err := zip.OpenReader("testdata/" + name + ".keras")
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := zipEntry(&z.Reader, archiveConfig, maxConfigBytes)
+		if err := errors.Join(err, z.Close()); err != nil {
+			t.Fatal(err)
+		}
+		var tree map[string]any
+		if err := json.Unmarshal(raw, &tree); err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for range 4 { // every value meets four hostile ones
+			eachValue(tree, func(v any, set func(any)) {
+				n++
+				set(hostile[n%len(hostile)])
+				if m, err := readConfig(jsonText(t, tree)); err == nil {
+					if _, err := readConfig(jsonText(t, m.config(true))); err != nil {
+						t.Errorf("written, it is refused: %v", err)
+					}
+				}
+				set(v)
+			})
+			n++
+		}
+		if n < 800 {
+			t.Errorf("%s: %d values", name, n)
+		}
+	}
+}
+
+// eachValue visits the values of a JSON tree in a fixed order.
+func eachValue(v any, visit func(v any, set func(any))) {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			visit(v[k], func(x any) { v[k] = x })
+			eachValue(v[k], visit)
+		}
+	case []any:
+		for i := range v {
+			visit(v[i], func(x any) { v[i] = x })
+			eachValue(v[i], visit)
+		}
+	}
+}
+
+// TestNestedCalls bounds models that call nested ones twice, level by level.
+func TestNestedCalls(t *testing.T) {
+	config := `{"class_name":"Activation","config":{"name":"a","activation":"linear"},"name":"a","inbound_nodes":[[["i",0,0,{}]]]}`
+	for range 25 {
+		config = `{"class_name":"Functional","name":"a","inbound_nodes":[[["i",0,0,{}]],[["a",0,0,{}]]],"config":{"name":"a",
+			"input_layers":[["i",0,0]],"output_layers":[["a",0,0]],"layers":[
+			{"class_name":"InputLayer","config":{"name":"i","batch_input_shape":[null,2]},"name":"i","inbound_nodes":[]},` + config + `]}}`
+	}
+	if _, err := readConfig(config); !errors.Is(err, tensor.ErrLimit) {
+		t.Errorf("error %.300v", err)
+	}
 }

@@ -14,7 +14,8 @@ import (
 const (
 	sequentialClass = "Sequential"
 	functionalClass = "Functional"
-	maxDepth        = 32 // of nested models
+	maxDepth        = 32      // of nested models
+	maxCalls        = 1 << 17 // of layers, those of nested models counted each time
 )
 
 // Model is a network: layers that are connected, with their weights.
@@ -139,7 +140,7 @@ func (m *Model) build() error {
 // placeWeights lists the weights and gives them unique names.
 func (m *Model) placeWeights() {
 	m.weights = nil
-	names, paths := map[string]bool{}, map[string]bool{}
+	names, paths, listed := map[string]bool{}, map[string]bool{}, map[*Weight]bool{}
 	unique := func(taken map[string]bool, name string) string {
 		for i, base := 1, name; taken[name]; i++ {
 			name = fmt.Sprintf("%s_%d", base, i)
@@ -149,9 +150,10 @@ func (m *Model) placeWeights() {
 	}
 	for _, l := range m.layers {
 		for _, w := range l.all() {
-			if slices.Contains(m.weights, w) {
+			if listed[w] {
 				continue
 			}
+			listed[w] = true
 			path := l.name + "/" + w.key
 			if l.model != nil {
 				path = l.name + "/" + w.Path
@@ -238,6 +240,9 @@ func (r *run) model(m *Model, inputs []value) (map[*invocation][]value, error) {
 // layer calls one layer.
 func (r *run) layer(l *layer, in []value) ([]value, error) {
 	scope := r.scope + "/" + l.name
+	if r.e.calls++; r.e.calls > maxCalls {
+		return nil, fmt.Errorf("more than %d calls of layers: %w", maxCalls, tensor.ErrLimit)
+	}
 	if l.model != nil {
 		if len(in) != len(l.model.inputs) {
 			return nil, fmt.Errorf("takes %d inputs, got %d: %w", len(l.model.inputs), len(in), tensor.ErrShape)
@@ -291,8 +296,10 @@ func (m *Model) Graph() (*savedmodel.Graph, error) {
 		e.b.Output(name, ref, v.dtype, v.shape)
 		g.Outputs[k].Tensor = fmt.Sprintf("StatefulPartitionedCall:%d", k)
 	}
+	seen := map[*savedmodel.Variable]bool{nil: true}
 	for _, n := range g.Nodes {
-		if n.Variable != nil && !slices.Contains(g.Variables, n.Variable) {
+		if !seen[n.Variable] {
+			seen[n.Variable] = true
 			g.Variables = append(g.Variables, n.Variable)
 		}
 	}

@@ -16,7 +16,8 @@ type Weight struct {
 	Path string
 	// Trainable says whether training changes the weight.
 	Trainable bool
-	// Value may be replaced by a tensor of the same type and shape.
+	// Value may be replaced by a tensor of the same type and shape. Its bytes may be
+	// shared with other models and must not be changed.
 	Value tensor.Tensor
 
 	key      string // within the layer
@@ -45,7 +46,6 @@ type layer struct {
 	weights []*Weight
 	model   *Model         // of a nested model
 	raw     map[string]any // the configuration it was read from
-	format  int            // Keras's major version of raw
 }
 
 // weight returns the weight that s declares, making it at the layer's first call.

@@ -21,39 +21,32 @@ const (
 // be empty. A model with Hub layers needs custom_objects={"KerasLayer":
 // hub.KerasLayer} to be loaded by Keras.
 func (m *Model) Save(name string) error {
-	if err := m.checkWeights(); err != nil {
-		return inFile(name, err)
+	save, ok := map[string]func(string) error{
+		".h5": m.saveHDF5, ".hdf5": m.saveHDF5, ".keras": m.saveArchive,
+	}[strings.ToLower(filepath.Ext(name))]
+	if !ok {
+		return m.writeSavedModel(name, false)
 	}
-	save := m.saveSavedModel
-	switch strings.ToLower(filepath.Ext(name)) {
-	case ".h5", ".hdf5":
-		save = m.saveHDF5
-	case ".keras":
-		save = m.saveArchive
+	err := m.checkWeights()
+	if err == nil {
+		err = save(name)
 	}
-	if err := save(name); err != nil {
+	if err != nil {
 		return inFile(name, err)
 	}
 	return nil
 }
 
-// saveSavedModel writes a TensorFlow 2 SavedModel.
-func (m *Model) saveSavedModel(name string) error { return m.writeSavedModel(name, false) }
-
 // Publish writes the model as a TF2 Hub module to the directory name, which must
 // not exist or be empty: hub.load and hub.KerasLayer(name, trainable=True) take
 // it. The model has one input and one output.
-func (m *Model) Publish(name string) error {
-	if err := m.checkWeights(); err != nil {
-		return inFile(name, err)
-	}
-	return m.writeSavedModel(name, true)
-}
+func (m *Model) Publish(name string) error { return m.writeSavedModel(name, true) }
 
+// writeSavedModel writes a TensorFlow 2 SavedModel.
 func (m *Model) writeSavedModel(name string, asModule bool) error {
 	g, err := m.Graph()
 	if err != nil {
-		return err
+		return inFile(name, err)
 	}
 	s := savedmodel.Spec{Graph: g, Hub: asModule}
 	for _, w := range m.weights {

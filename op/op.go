@@ -103,6 +103,9 @@ type Call struct {
 	In            []Fact
 	Out           []Fact
 	Intermediates []Fact
+	// Subgraphs are the model's, for operators whose function is the one node of a
+	// subgraph; they are there when Ref makes the kernel.
+	Subgraphs []*graph.Subgraph
 }
 
 // ErrLater is returned by Facts where the result's shape depends on operands

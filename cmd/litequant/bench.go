@@ -117,7 +117,10 @@ func (b *bench) model(ctx context.Context, name string) (benchJSON, error) {
 	if err != nil {
 		return benchJSON{}, err
 	}
-	var prof profiler
+	prof := profiler{f: functionOf(l.graph, a.signature)}
+	if prof.f == nil {
+		return benchJSON{}, fmt.Errorf("no signature %q: %w", a.signature, tensor.ErrMalformed)
+	}
 	o := engine.Options{Kind: a.kind(), Threads: a.threads}
 	if b.profile {
 		o.Observe = prof.observe
@@ -131,8 +134,7 @@ func (b *bench) model(ctx context.Context, name string) (benchJSON, error) {
 		return benchJSON{}, err
 	}
 	loadTime := time.Since(start)
-	f := functionOf(l.graph, a.signature)
-	for i := range f.inputs {
+	for i := range prof.f.inputs {
 		randomize(runner.InputAt(i))
 	}
 	bar := a.progress(name, b.runs)
@@ -150,7 +152,7 @@ func (b *bench) model(ctx context.Context, name string) (benchJSON, error) {
 		Model: name, Threads: a.cores(), Engine: a.engineName, Runs: len(times),
 		MinUS: micros(times[0]), MedianUS: micros(evaluate.Percentile(times, 50)), P90US: micros(evaluate.Percentile(times, 90)),
 		MeanUS: micros(sum / time.Duration(len(times))), LoadMS: number(float64(loadTime.Microseconds()) / 1e3),
-		Bytes: l.size, Arena: runner.ArenaBytes(), Profile: prof.rows(f, len(times)),
+		Bytes: l.size, Arena: runner.ArenaBytes(), Profile: prof.rows(len(times)),
 	}, nil
 }
 
@@ -174,8 +176,9 @@ func (b *bench) measure(ctx context.Context, r *engine.Runner, prof *profiler, b
 	return times, nil
 }
 
-// profiler sums the time of each node.
+// profiler sums the time of each node of a function.
 type profiler struct {
+	f     *function
 	nodes []profiledNode // in the order they first ran
 	at    map[int]int
 }
@@ -186,6 +189,9 @@ type profiledNode struct {
 }
 
 func (p *profiler) observe(e engine.Event) {
+	if !p.f.runs(e) {
+		return
+	}
 	if p.nodes == nil {
 		p.at = map[int]int{}
 	}
@@ -198,7 +204,7 @@ func (p *profiler) observe(e engine.Event) {
 	p.nodes[i].sum += e.Duration
 }
 
-func (p *profiler) rows(f *function, runs int) []profileJSON {
+func (p *profiler) rows(runs int) []profileJSON {
 	var total time.Duration
 	for _, n := range p.nodes {
 		total += n.sum
@@ -207,7 +213,7 @@ func (p *profiler) rows(f *function, runs int) []profileJSON {
 	for _, n := range p.nodes {
 		name := ""
 		if v := n.event.Values; len(v) > 0 && v[0] >= 0 {
-			name = f.sub.Value(v[0]).Name
+			name = p.f.sub.Value(v[0]).Name
 		}
 		rows = append(rows, profileJSON{n.event.Index, op.NameOf(n.event.Node), name,
 			micros(n.sum / time.Duration(runs)), number(float64(n.sum) / float64(max(total, 1)))})

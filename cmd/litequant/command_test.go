@@ -78,6 +78,19 @@ func TestPanic(t *testing.T) {
 	}
 }
 
+// A full disk behind stdout is a failure.
+func TestFullStdout(t *testing.T) {
+	var stderr bytes.Buffer
+	code := run(t.Context(), []string{"ops"}, nil, full{}, &stderr)
+	if code != exitFailed || stderr.String() != "litequant: stdout: disk is full\n" {
+		t.Errorf("exit %d, stderr %q", code, stderr.String())
+	}
+}
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("disk is full") }
+
 type panicker struct{}
 
 func (panicker) Write([]byte) (int, error) { panic("no") }

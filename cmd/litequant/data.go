@@ -8,6 +8,7 @@ import (
 
 	"github.com/litequant/litequant/dataset"
 	"github.com/litequant/litequant/dataset/mnist"
+	"github.com/litequant/litequant/engine"
 	"github.com/litequant/litequant/graph"
 	"github.com/litequant/litequant/tensor"
 )
@@ -81,6 +82,12 @@ func fieldsOf(m *graph.Model, signature string) []dataset.Field {
 type function struct {
 	sub             *graph.Subgraph
 	inputs, outputs []graph.NamedValue
+}
+
+// runs reports whether an event is of one of the function's own nodes, not of a
+// subgraph's that it calls.
+func (f *function) runs(e engine.Event) bool {
+	return e.Index < len(f.sub.Nodes) && e.Node == &f.sub.Nodes[e.Index]
 }
 
 // functionOf returns the function that the engine runs for a signature, nil if

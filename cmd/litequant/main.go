@@ -35,7 +35,8 @@ const (
 // run is one execution of the command. A panic, which is always a bug, becomes
 // one line like every other failure.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr}
+	out := &stream{w: stdout}
+	a := &app{stdin: stdin, stdout: out, stderr: stderr}
 	defer func() {
 		if r := recover(); r != nil {
 			fmt.Fprintf(stderr, "litequant: internal error: %v; please report it with the command line\n", r)
@@ -45,7 +46,25 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(stdin)
-	root.SetOut(stdout)
+	root.SetOut(out)
 	root.SetErr(stderr)
-	return a.report(ctx, root.ExecuteContext(ctx))
+	err := root.ExecuteContext(ctx)
+	if err == nil && out.err != nil {
+		err = fmt.Errorf("stdout: %w", cause(out.err))
+	}
+	return a.report(ctx, err)
+}
+
+// stream remembers the first error of writing to w, so that tables need not.
+type stream struct {
+	w   io.Writer
+	err error
+}
+
+func (s *stream) Write(b []byte) (int, error) {
+	n, err := s.w.Write(b)
+	if s.err == nil {
+		s.err = err
+	}
+	return n, err
 }

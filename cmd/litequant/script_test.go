@@ -66,6 +66,8 @@ func setup(env *testscript.Env) error {
 		writeImage(path("grey.png")),
 		writeInputs(path),
 		tflite.WriteFile(path("image.tflite"), identity(tensor.Float32, tensor.Quant{})),
+		tflite.WriteFile(path("sum.tflite"), runningSum()),
+		tflite.WriteFile(path("words.tflite"), words()),
 		tflite.WriteFile(path("image8.tflite"), identity(tensor.Int8, tensor.PerTensor(1./255, -128))),
 	)
 }
@@ -116,6 +118,8 @@ func writeInputs(path func(string) string) error {
 		"steps.npy":  must(tensor.Of(tensor.Shape{3, 1, 4}, all...)),
 		"flat.npy":   must(tensor.Of(tensor.Shape{1, 3}, x[:3]...)),
 		"scalar.npy": must(tensor.Of(nil, x[:1]...)),
+		"count.npy":  must(tensor.Of(tensor.Shape{4, 1, 1}, float32(1), 2, 3, 4)),
+		"words.npy":  must(tensor.OfStrings(tensor.Shape{2, 2}, "one", "two", "", "three")),
 		"double.npy": must(tensor.Of(tensor.Shape{1, 4}, 0., 0, 1, 0)),
 	}
 	for name, t := range files {
@@ -142,6 +146,40 @@ func identity(d tensor.DType, q tensor.Quant) *graph.Model {
 	pool := &fb.Pool2DOptionsT{FilterHeight: 1, FilterWidth: 1, StrideH: 1, StrideW: 1, Padding: fb.PaddingVALID}
 	g.Inputs, g.Outputs = []graph.ValueID{0}, []graph.ValueID{1}
 	g.Nodes = []graph.Node{{Op: graph.OpCode(schema.MAX_POOL_2D), Options: pool, Inputs: g.Inputs, Outputs: g.Outputs}}
+	return &graph.Model{Subgraphs: []*graph.Subgraph{g}}
+}
+
+// runningSum returns a model that adds its input x of shape [1,1] to its state: an
+// RNN with unit weights.
+func runningSum() *graph.Model {
+	g := &graph.Subgraph{Name: "main"}
+	unit, zero := tensor.BytesOf([]float32{1}), tensor.BytesOf([]float32{0})
+	for _, v := range []graph.Value{
+		{Name: "x", Shape: tensor.Shape{1, 1}},
+		{Name: "w", Shape: tensor.Shape{1, 1}, Const: unit},
+		{Name: "r", Shape: tensor.Shape{1, 1}, Const: unit},
+		{Name: "b", Shape: tensor.Shape{1}, Const: zero},
+		{Name: "state", Shape: tensor.Shape{1, 1}, Variable: true},
+		{Name: "", Shape: tensor.Shape{1, 1}},
+	} {
+		g.Add(v)
+	}
+	g.Inputs, g.Outputs = []graph.ValueID{0}, []graph.ValueID{5}
+	g.Nodes = []graph.Node{{
+		Op: graph.OpCode(schema.RNN), Options: &fb.RNNOptionsT{},
+		Inputs: []graph.ValueID{0, 1, 2, 3, 4}, Outputs: g.Outputs,
+	}}
+	return &graph.Model{Subgraphs: []*graph.Subgraph{g}}
+}
+
+// words returns a model that makes a row of its input, a vector of strings.
+func words() *graph.Model {
+	g := &graph.Subgraph{Name: "main"}
+	g.Add(graph.Value{Name: "x", DType: tensor.String, Shape: tensor.Shape{1}, Signature: tensor.Shape{-1}})
+	g.Add(graph.Value{Name: "shape", DType: tensor.Int32, Shape: tensor.Shape{2}, Const: tensor.BytesOf([]int32{1, -1})})
+	g.Add(graph.Value{Name: "y", DType: tensor.String, Shape: tensor.Shape{1, 1}, Signature: tensor.Shape{1, -1}})
+	g.Inputs, g.Outputs = []graph.ValueID{0}, []graph.ValueID{2}
+	g.Nodes = []graph.Node{{Op: graph.OpCode(schema.RESHAPE), Options: &fb.ReshapeOptionsT{}, Inputs: []graph.ValueID{0, 1}, Outputs: g.Outputs}}
 	return &graph.Model{Subgraphs: []*graph.Subgraph{g}}
 }
 
@@ -229,7 +267,13 @@ func arrays(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	var out strings.Builder
 	for _, a := range list {
-		fmt.Fprintf(&out, "%s %v %v %.4v\n", a.Name, a.Tensor.DType(), a.Tensor.Shape(), a.Tensor.WithQuant(tensor.Quant{}).Float32s())
+		values := fmt.Sprintf("%.4v", a.Tensor.WithQuant(tensor.Quant{}).Float32s())
+		if a.Tensor.DType() == tensor.String {
+			v, err := a.Tensor.Strings()
+			ts.Check(err)
+			values = fmt.Sprintf("%q", v)
+		}
+		fmt.Fprintf(&out, "%s %v %v %s\n", a.Name, a.Tensor.DType(), a.Tensor.Shape(), values)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs("arrays.txt"), []byte(out.String()), 0o644))
 }

@@ -19,6 +19,7 @@ type session struct {
 	byName   []graph.NamedValue // other names of the inputs: the signature's
 	runner   *engine.Runner
 	given    []tensor.Tensor
+	has      []bool                          // given
 	observed map[graph.ValueID]tensor.Tensor // of this invocation, if asked for
 }
 
@@ -45,12 +46,15 @@ func newSession(m *graph.Model, a *app, all bool) (*session, error) {
 			s.f = main
 		}
 	}
-	s.given = make([]tensor.Tensor, len(s.f.inputs))
+	s.given, s.has = make([]tensor.Tensor, len(s.f.inputs)), make([]bool, len(s.f.inputs))
 	return s, nil
 }
 
 // observe copies what a node computed: its memory is used again.
 func (s *session) observe(e engine.Event) {
+	if !s.f.runs(e) {
+		return
+	}
 	for i, t := range e.Tensors {
 		if e.Values[i] != graph.None {
 			s.observed[e.Values[i]] = copyOf(t)
@@ -98,16 +102,13 @@ func (s *session) give(key string, t tensor.Tensor) error {
 	if i < 0 {
 		return s.unknown(key)
 	}
-	if !s.given[i].Shape().Equal(nil) || s.given[i].Bytes() != nil {
+	if s.has[i] {
 		return fmt.Errorf("%s: input %q is given twice: %w", key, s.f.inputs[i].Name, tensor.ErrMalformed)
 	}
 	if v := s.value(i); v.DType != t.DType() {
 		return fmt.Errorf("%s: array is %v, the input takes %v: %w", key, t.DType(), v.DType, tensor.ErrType)
 	}
-	if t.DType() == tensor.String {
-		return fmt.Errorf("%s: string inputs: %w", key, tensor.ErrUnsupported)
-	}
-	s.given[i] = t
+	s.given[i], s.has[i] = t, true
 	return nil
 }
 
@@ -115,7 +116,7 @@ func (s *session) give(key string, t tensor.Tensor) error {
 func (s *session) complete() error {
 	var errs []error
 	for i := range s.given {
-		if s.given[i].Bytes() == nil {
+		if !s.has[i] {
 			errs = append(errs, fmt.Errorf("no array for input %q (position %d): %w", s.f.inputs[i].Name, i, tensor.ErrShape))
 		}
 	}
@@ -132,19 +133,26 @@ func (s *session) results(ctx context.Context, steps bool) ([]npy.Array, error) 
 	if err != nil {
 		return nil, err
 	}
+	stacks := [][]tensor.Tensor{} // by output, then by step
 	var all []npy.Array
 	for k := range n {
-		arrays, err := s.invoke(ctx, s.at(k))
+		inputs, err := s.at(k)
 		if err != nil {
+			return nil, err
+		}
+		if all, err = s.invoke(ctx, inputs); err != nil {
 			return nil, fmt.Errorf("step %d: %w", k, err)
 		}
 		if k == 0 {
-			all = make([]npy.Array, len(arrays))
+			stacks = make([][]tensor.Tensor, len(all))
 		}
-		for i := range arrays {
-			if all[i], err = appendStep(all[i], arrays[i], k, n); err != nil {
-				return nil, fmt.Errorf("step %d, %s: %w", k, arrays[i].Name, err)
-			}
+		for i := range all {
+			stacks[i] = append(stacks[i], all[i].Tensor)
+		}
+	}
+	for i := range all {
+		if all[i].Tensor, err = stack(stacks[i]); err != nil {
+			return nil, fmt.Errorf("%s: %w", all[i].Name, err)
 		}
 	}
 	return all, nil
@@ -170,37 +178,68 @@ func (s *session) sequence() (int, error) {
 }
 
 // at returns the inputs of step k.
-func (s *session) at(k int) []tensor.Tensor {
+func (s *session) at(k int) ([]tensor.Tensor, error) {
 	out := make([]tensor.Tensor, len(s.given))
 	for i, t := range s.given {
-		size := len(t.Bytes()) / t.Shape()[0]
-		out[i] = tensor.Raw(t.DType(), t.Shape()[1:], t.Quant(), t.Bytes()[k*size:(k+1)*size])
+		var err error
+		if out[i], err = entry(t, k); err != nil {
+			return nil, fmt.Errorf("input %q: %w", s.f.inputs[i].Name, err)
+		}
 	}
-	return out
+	return out, nil
 }
 
-// appendStep puts step k of n behind those before it.
-func appendStep(all, step npy.Array, k, n int) (npy.Array, error) {
-	t := step.Tensor
-	shape := append(tensor.Shape{n}, t.Shape()...)
-	if k == 0 {
-		return npy.Array{Name: step.Name, Tensor: tensor.Raw(t.DType(), shape, t.Quant(), slices.Clone(t.Bytes()))}, nil
+// entry returns index k of a tensor's leading axis.
+func entry(t tensor.Tensor, k int) (tensor.Tensor, error) {
+	n, rest := t.Shape()[0], t.Shape()[1:]
+	if t.DType() == tensor.String {
+		v, err := t.Strings()
+		if err != nil {
+			return tensor.Tensor{}, err
+		}
+		size := len(v) / n
+		return tensor.OfStrings(rest, v[k*size:(k+1)*size]...)
 	}
-	if !all.Tensor.Shape().Equal(shape) {
-		return all, fmt.Errorf("shape %v, before it was %v: %w", t.Shape(), all.Tensor.Shape()[1:], tensor.ErrShape)
+	size := len(t.Bytes()) / n
+	return tensor.New(t.DType(), rest, t.Quant(), t.Bytes()[k*size:(k+1)*size])
+}
+
+// stack joins tensors of one shape along a new leading axis.
+func stack(steps []tensor.Tensor) (tensor.Tensor, error) {
+	first := steps[0]
+	shape := append(tensor.Shape{len(steps)}, first.Shape()...)
+	var data []byte
+	var strings [][]byte
+	for k, t := range steps {
+		if !t.Shape().Equal(first.Shape()) {
+			return tensor.Tensor{}, fmt.Errorf("shape %v in step %d, %v before: %w", t.Shape(), k, first.Shape(), tensor.ErrShape)
+		}
+		if t.DType() != tensor.String {
+			data = append(data, t.Bytes()...)
+			continue
+		}
+		v, err := t.Strings()
+		if err != nil {
+			return tensor.Tensor{}, err
+		}
+		strings = append(strings, v...)
 	}
-	all.Tensor = tensor.Raw(t.DType(), shape, t.Quant(), append(all.Tensor.Bytes(), t.Bytes()...))
-	return all, nil
+	if first.DType() == tensor.String {
+		return tensor.OfStrings(shape, strings...)
+	}
+	return tensor.New(first.DType(), shape, first.Quant(), data)
 }
 
 func (s *session) invoke(ctx context.Context, inputs []tensor.Tensor) ([]npy.Array, error) {
 	for i, t := range inputs {
-		if err := s.runner.Resize(s.runnerName(i), t.Shape()); err != nil {
+		if err := s.runner.ResizeKeeping(s.runnerName(i), t.Shape()); err != nil {
 			return nil, fmt.Errorf("input %q: %w", s.f.inputs[i].Name, err)
 		}
 	}
 	for i, t := range inputs {
-		copy(s.runner.Value(s.f.inputs[i].Value).Bytes(), t.Bytes())
+		if err := s.runner.SetInput(s.runnerIndex(i), t); err != nil {
+			return nil, err
+		}
 	}
 	if err := s.runner.Invoke(ctx); err != nil {
 		return nil, err
@@ -236,17 +275,25 @@ func (s *session) others(add func(name string, position int, t tensor.Tensor)) {
 	}
 }
 
-// runnerName is the name by which the runner knows input i: the engine takes a
-// position for it too, in the order of the runner's own names.
-func (s *session) runnerName(i int) string {
-	order := s.f.inputs
+// runnerOrder lists the inputs as the runner does: a signature's have its order.
+func (s *session) runnerOrder() []graph.NamedValue {
 	if s.byName != nil {
-		order = s.byName
+		return s.byName
 	}
-	k := slices.IndexFunc(order, func(n graph.NamedValue) bool { return n.Value == s.f.inputs[i].Value })
-	name := order[k].Name
-	if slices.IndexFunc(order, func(n graph.NamedValue) bool { return n.Name == name }) != k {
+	return s.f.inputs
+}
+
+// runnerIndex is the position of input i for the runner.
+func (s *session) runnerIndex(i int) int {
+	return slices.IndexFunc(s.runnerOrder(), func(n graph.NamedValue) bool { return n.Value == s.f.inputs[i].Value })
+}
+
+// runnerName is a name by which the runner knows input i alone: it takes a
+// position too.
+func (s *session) runnerName(i int) string {
+	order, k := s.runnerOrder(), s.runnerIndex(i)
+	if slices.IndexFunc(order, func(n graph.NamedValue) bool { return n.Name == order[k].Name }) != k {
 		return strconv.Itoa(k)
 	}
-	return name
+	return order[k].Name
 }

@@ -26,12 +26,20 @@ func makeAligned[T any](n int) []T {
 // dispatch table, where the compiler must assume that arguments escape; they
 // retain none, so tiles may live on the caller's stack. The owner of *p refers
 // to it after the last use of the result, at least by runtime.KeepAlive.
+//
+// No call may come between the two lines, since a call can move the stack: hence
+// no pointer checks (which -race switches on), and no stack check of its own.
+//
+//go:nosplit
+//go:nocheckptr
 func hide[T any](p *T) *T {
 	u := uintptr(unsafe.Pointer(p))
 	return *(**T)(unsafe.Pointer(&u))
 }
 
 // noescape is hide for a slice.
+//
+//go:nocheckptr
 func noescape[T any](s []T) []T {
 	return unsafe.Slice(hide(unsafe.SliceData(s)), len(s))
 }

@@ -14,8 +14,8 @@ import (
 var Elu = &op.Def{
 	Code:     graph.OpCode(schema.ELU),
 	Name:     "ELU",
-	Operands: op.In("input", op.F32|op.I8).Out("output", op.F32|op.I8),
-	Facts:    elementwise.SameTypes,
+	Operands: op.In("input", op.F32|op.I8).Out("output", op.F32|op.I8).Like(0),
+	Facts:    op.SameAs(0),
 	Alias:    []int{0},
 	Version:  elementwise.Version1,
 	Since:    []string{"1.14.0"},
@@ -37,8 +37,8 @@ func elu(x float32) float32 {
 var Gelu = &op.Def{
 	Code:     graph.OpCode(schema.GELU),
 	Name:     "GELU",
-	Operands: op.In("input", op.F32|op.F16|op.Quants).Out("output", op.F32|op.F16|op.Quants),
-	Facts:    elementwise.SameTypes,
+	Operands: op.In("input", op.F32|op.F16|op.Quants).Out("output", op.F32|op.F16|op.Quants).Like(0),
+	Facts:    op.SameAs(0),
 	Alias:    []int{0},
 	Version:  elementwise.VersionBy(map[tensor.DType]int{tensor.Float16: 3, tensor.Int8: 2, tensor.UInt8: 2, tensor.Int16: 2}),
 	Since:    []string{"2.9.0", "2.9.0", "2.23.0"},

@@ -15,8 +15,8 @@ import (
 var HardSwish = &op.Def{
 	Code:     graph.OpCode(schema.HARD_SWISH),
 	Name:     "HARD_SWISH",
-	Operands: op.In("input", op.F32|op.I8|op.U8).Out("output", op.F32|op.I8|op.U8),
-	Facts:    elementwise.SameTypes,
+	Operands: op.In("input", op.F32|op.I8|op.U8).Out("output", op.F32|op.I8|op.U8).Like(0),
+	Facts:    op.SameAs(0),
 	Alias:    []int{0},
 	Version:  elementwise.Version1,
 	Since:    []string{"1.15.0"},

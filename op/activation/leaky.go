@@ -16,8 +16,8 @@ import (
 var LeakyRelu = &op.Def{
 	Code:     graph.OpCode(schema.LEAKY_RELU),
 	Name:     "LEAKY_RELU",
-	Operands: op.In("input", op.F32|op.Quants).Out("output", op.F32|op.Quants),
-	Facts:    elementwise.SameTypes,
+	Operands: op.In("input", op.F32|op.Quants).Out("output", op.F32|op.Quants).Like(0),
+	Facts:    op.SameAs(0),
 	Alias:    []int{0},
 	Version:  elementwise.VersionBy(map[tensor.DType]int{tensor.Int16: 2}),
 	Since:    []string{"1.13.1", "2.3.0"},
@@ -37,7 +37,7 @@ func Alpha(n *graph.Node) float32 { return graph.Options[fb.LeakyReluOptionsT](n
 var PRelu = &op.Def{
 	Code:     graph.OpCode(schema.PRELU),
 	Name:     "PRELU",
-	Operands: op.In("input", op.F32|op.Quants).In("alpha", op.F32|op.I8|op.U8).Out("output", op.F32|op.Quants),
+	Operands: op.In("input", op.F32|op.Quants).In("alpha", op.F32|op.I8|op.U8).Out("output", op.F32|op.Quants).Like(0),
 	Facts:    preluFacts,
 	Alias:    []int{0},
 	Version:  elementwise.Version1,
@@ -107,10 +107,10 @@ func leakyInt[T int8 | uint8 | int16](c *op.Call) (op.Kernel, error) {
 
 func preluFacts(c *op.Call) error {
 	x, alpha := &c.In[0], &c.In[1]
-	if want := alphaType(x.DType); alpha.DType != want || c.Out[0].DType != x.DType {
-		return fmt.Errorf("input %v, alpha %v, result %v: %w", x.DType, alpha.DType, c.Out[0].DType, tensor.ErrType)
+	if want := alphaType(x.DType); alpha.DType != want {
+		return fmt.Errorf("alpha is %v, want %v for input %v: %w", alpha.DType, want, x.DType, tensor.ErrType)
 	}
-	if err := elementwise.BroadcastFacts(c); err != nil {
+	if err := elementwise.Facts(c); err != nil {
 		return err
 	}
 	if out := c.Out[0].Shape; x.Shape.Known() && !out.Equal(x.Shape) {

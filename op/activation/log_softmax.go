@@ -17,7 +17,7 @@ import (
 var LogSoftmax = &op.Def{
 	Code:     graph.OpCode(schema.LOG_SOFTMAX),
 	Name:     "LOG_SOFTMAX",
-	Operands: op.In("logits", op.F32|op.I8|op.U8).Out("output", op.F32|op.I8|op.U8),
+	Operands: op.In("logits", op.F32|op.I8|op.U8).Out("output", op.F32|op.I8|op.U8).Like(0),
 	Facts:    rowFacts,
 	Version:  elementwise.VersionBy(map[tensor.DType]int{tensor.Int8: 2}),
 	Since:    []string{"1.14.0", "1.14.0"},
@@ -35,7 +35,7 @@ func rowFacts(c *op.Call) error {
 	if !c.In[0].Unknown && len(c.In[0].Shape) == 0 {
 		return fmt.Errorf("a scalar has no last axis: %w", tensor.ErrShape)
 	}
-	return elementwise.SameTypes(c)
+	return op.SameAs(0)(c)
 }
 
 // resultParams refuses results of other parameters than the kernel computes in.

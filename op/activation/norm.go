@@ -19,7 +19,7 @@ import (
 var L2Normalization = &op.Def{
 	Code:     graph.OpCode(schema.L2_NORMALIZATION),
 	Name:     "L2_NORMALIZATION",
-	Operands: op.In("input", op.F32|op.I8|op.U8).Out("output", op.F32|op.I8|op.U8),
+	Operands: op.In("input", op.F32|op.I8|op.U8).Out("output", op.F32|op.I8|op.U8).Like(0),
 	Facts:    l2Facts,
 	Version:  elementwise.VersionBy(map[tensor.DType]int{tensor.Int8: 2}),
 	Since:    []string{"1.5.0", "1.14.0"},
@@ -111,7 +111,7 @@ func lrnFacts(c *op.Call) error {
 	if !c.In[0].Unknown && len(c.In[0].Shape) != 4 {
 		return fmt.Errorf("input of rank %d, want 4: %w", len(c.In[0].Shape), tensor.ErrShape)
 	}
-	return elementwise.SameTypes(c)
+	return op.SameAs(0)(c)
 }
 
 func lrn(c *op.Call) (op.Kernel, error) {
@@ -136,7 +136,7 @@ func lrnRow(o *fb.LocalResponseNormalizationOptionsT, in, out []float32) {
 		if i < 0 || i >= len(in) {
 			return 0
 		}
-		return float32(in[i]*in[i]) * o.Alpha
+		return float32(float32(in[i]*in[i]) * o.Alpha)
 	}
 	sum := float32(0)
 	for i := range min(radius, len(in)) {

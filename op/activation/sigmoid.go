@@ -37,8 +37,8 @@ func curve(code schema.BuiltinOperator, pin op.Rule, k elementwise.Kernels) *op.
 	return &op.Def{
 		Code:     graph.OpCode(code),
 		Name:     code.String(),
-		Operands: op.In("input", k.Types()).Out("output", k.Types()),
-		Facts:    elementwise.SameTypes,
+		Operands: op.In("input", k.Types()).Out("output", k.Types()).Like(0),
+		Facts:    op.SameAs(0),
 		Alias:    []int{0},
 		Version:  elementwise.VersionBy(map[tensor.DType]int{tensor.Int8: 2, tensor.Int16: 2}), // written 16x8 files carry the int8 version
 		Since:    []string{"1.14.0", "1.14.0", "2.3.0"},

@@ -14,10 +14,11 @@ import (
 	"github.com/litequant/litequant/op/recurrent"
 	"github.com/litequant/litequant/op/reduce"
 	"github.com/litequant/litequant/op/shape"
+	"github.com/litequant/litequant/op/stablehlo"
 	"github.com/litequant/litequant/op/unary"
 )
 
 // Set returns TFLite's operators.
 func Set() op.Set {
-	return op.NewSet(activation.Defs, arith.Defs, compare.Defs, control.Defs, conv.Defs, dense.Defs, pool.Defs, quantop.Defs, recurrent.Defs, reduce.Defs, shape.Defs, unary.Defs)
+	return op.NewSet(activation.Defs, arith.Defs, compare.Defs, control.Defs, conv.Defs, dense.Defs, pool.Defs, quantop.Defs, recurrent.Defs, reduce.Defs, shape.Defs, stablehlo.Defs, unary.Defs)
 }

@@ -79,7 +79,7 @@ func addVersion(c *op.Call, by map[tensor.DType]int) int {
 
 func sumKernels(sign int32) op.Maker {
 	return op.ByType(0, map[tensor.DType]op.Maker{
-		tensor.Float32: plain(func(x, y float32) float32 { return x + float32(sign)*y }, floatClamp(sumAct)),
+		tensor.Float32: plain(func(x, y float32) float32 { return x + float32(float32(sign)*y) }, floatClamp(sumAct)),
 		tensor.Int32:   plain(func(x, y int32) int32 { return x + sign*y }, intClamp[int32](sumAct, math.MinInt32, math.MaxInt32)),
 		tensor.Int64:   plain(func(x, y int64) int64 { return x + int64(sign)*y }, intClamp[int64](sumAct, math.MinInt64, math.MaxInt64)),
 		tensor.Int8:    sumQuantized[int8](sign),

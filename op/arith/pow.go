@@ -106,7 +106,7 @@ var Atan2 = func() *op.Def {
 var AddN = &op.Def{
 	Code:     graph.OpCode(schema.ADD_N),
 	Name:     "ADD_N",
-	Operands: op.Operands{}.ManyIn("operand", op.F32|op.I32).Out("sum", op.F32|op.I32),
+	Operands: op.Operands{}.ManyIn("operand", op.F32|op.I32).Like(0).Out("sum", op.F32|op.I32).Like(0),
 	Facts:    sameShapes,
 	Alias:    []int{0},
 	Version:  elementwise.Version1,
@@ -118,22 +118,16 @@ var AddN = &op.Def{
 	}),
 }
 
-// sameShapes is the rule of two operands or more of one type and shape.
+// sameShapes is the rule of two operands or more of one shape.
 func sameShapes(c *op.Call) error {
 	if len(c.In) < 2 {
 		return fmt.Errorf("%d operands, want two or more: %w", len(c.In), tensor.ErrMalformed)
-	}
-	if err := elementwise.ResultType(c, 0); err != nil {
-		return err
 	}
 	shape := c.In[0].Shape.Clone()
 	for i := range c.In {
 		f := &c.In[i]
 		if f.Unknown {
 			return op.ErrLater
-		}
-		if err := elementwise.SameType(c, 0, i); err != nil {
-			return err
 		}
 		if len(f.Shape) != len(shape) {
 			return fmt.Errorf("operands of shapes %v and %v: %w", c.In[0].Shape, f.Shape, tensor.ErrShape)

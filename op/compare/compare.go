@@ -62,20 +62,13 @@ func comparison(code schema.BuiltinOperator, h holds, more func(h holds, k eleme
 	return &op.Def{
 		Code:     graph.OpCode(code),
 		Name:     code.String(),
-		Operands: op.In("a", k.Types()).In("b", k.Types()).Out("output", op.B),
-		Facts:    comparisonFacts,
+		Operands: op.In("a", k.Types()).In("b", k.Types()).Like(0).Out("output", op.B),
+		Facts:    elementwise.Facts,
 		Version:  elementwise.VersionBy(versions),
 		Since:    since,
 		Quant:    op.Quant{In: []op.Rule{op.Activation(), op.Activation()}, Out: []op.Rule{{}}, No16: true},
 		Ref:      k.Ref(),
 	}
-}
-
-func comparisonFacts(c *op.Call) error {
-	if err := elementwise.SameType(c, 0, 1); err != nil {
-		return err
-	}
-	return elementwise.BroadcastFacts(c)
 }
 
 // ordering adds int16, compared as it is.

@@ -22,7 +22,7 @@ var selected = []op.Rule{{}, op.Activation(), op.Activation()}
 var Select = &op.Def{
 	Code:     graph.OpCode(schema.SELECT),
 	Name:     "SELECT",
-	Operands: op.In("condition", op.B).In("x", selectable).In("y", selectable).Out("output", selectable),
+	Operands: op.In("condition", op.B).In("x", selectable).In("y", selectable).Like(1).Out("output", selectable).Like(1),
 	Facts:    selectFacts,
 	Alias:    []int{1, 2},
 	Version:  selectVersion,
@@ -35,8 +35,8 @@ var Select = &op.Def{
 var SelectV2 = &op.Def{
 	Code:     graph.OpCode(schema.SELECT_V2),
 	Name:     "SELECT_V2",
-	Operands: op.In("condition", op.B).In("x", selectable).In("y", selectable).Out("output", selectable),
-	Facts:    selectV2Facts,
+	Operands: op.In("condition", op.B).In("x", selectable).In("y", selectable).Like(1).Out("output", selectable).Like(1),
+	Facts:    elementwise.Facts,
 	Alias:    []int{1, 2},
 	Version:  elementwise.Version1,
 	Since:    []string{"2.2.0", "2.12.0"},
@@ -67,12 +67,12 @@ func bySize(k1, k2, k4, k8 func(r *op.Run) error) op.Maker {
 }
 
 func selectFacts(c *op.Call) error {
-	if err := selectTypes(c); err != nil {
-		return err
-	}
 	cond, x, y := &c.In[0], &c.In[1], &c.In[2]
 	if cond.Unknown || x.Unknown || y.Unknown {
 		return op.ErrLater
+	}
+	if single(cond) && single(x) && single(y) { // whatever their ranks
+		return elementwise.Facts(c)
 	}
 	shape, ok := merge(x.Shape, y.Shape)
 	if !ok {
@@ -91,6 +91,12 @@ func selectFacts(c *op.Call) error {
 	return nil
 }
 
+// single reports whether a value has one element.
+func single(f *op.Fact) bool {
+	n, err := f.Shape.Elems()
+	return err == nil && n == 1
+}
+
 // merge is the shape that two descriptions of one shape agree on.
 func merge(a, b tensor.Shape) (tensor.Shape, bool) {
 	if len(a) != len(b) {
@@ -104,20 +110,6 @@ func merge(a, b tensor.Shape) (tensor.Shape, bool) {
 		m[i] = max(m[i], d)
 	}
 	return m, true
-}
-
-func selectV2Facts(c *op.Call) error {
-	if err := selectTypes(c); err != nil {
-		return err
-	}
-	return elementwise.BroadcastFacts(c)
-}
-
-func selectTypes(c *op.Call) error {
-	if err := elementwise.SameType(c, 1, 2); err != nil {
-		return err
-	}
-	return elementwise.ResultType(c, 1)
 }
 
 // selectRows copies runs of elements that one condition decides on.

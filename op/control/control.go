@@ -12,7 +12,7 @@ import (
 )
 
 // Defs lists the package's operators.
-var Defs = []*op.Def{If, While, Call, CallOnce}
+var Defs = []*op.Def{If, While, Call, CallOnce, Composite, Case}
 
 // later is the shape rule of operators whose results are whatever the subgraph
 // they run returns.

@@ -1,4 +1,5 @@
-// Package conv holds the convolutions.
+// Package conv holds the convolutions and their transposes, in two and three
+// dimensions.
 package conv
 
 import (
@@ -13,7 +14,7 @@ import (
 )
 
 // Defs lists the package's operators.
-var Defs = []*op.Def{Conv2D, DepthwiseConv2D}
+var Defs = []*op.Def{Conv2D, DepthwiseConv2D, TransposeConv, TransposeConvBias, Conv3D, Conv3DTranspose}
 
 // Conv2D is CONV_2D: input [N,H,W,C], filter [O,KH,KW,C/groups], bias [O].
 var Conv2D = &op.Def{
@@ -49,10 +50,13 @@ var DepthwiseConv2D = &op.Def{
 }
 
 var kernels = op.ByType(0, map[tensor.DType]op.Maker{
-	tensor.Float32: op.ByType(1, map[tensor.DType]op.Maker{tensor.Float32: convFloat, tensor.Int8: convHybrid}),
-	tensor.Int8:    convInt8,
-	tensor.UInt8:   convUint8,
-	tensor.Int16:   convInt16,
+	tensor.Float32: op.ByType(1, map[tensor.DType]op.Maker{
+		tensor.Float32: convFloat, tensor.Int8: convHybrid, tensor.Int4: convHybrid,
+		tensor.UInt8: convHybrid, // bits of int8, as files before 1.14 have
+	}),
+	tensor.Int8:  convInt8,
+	tensor.UInt8: convUint8,
+	tensor.Int16: convInt16,
 })
 
 // Params are a convolution's options with the schema's defaults applied.
@@ -100,6 +104,9 @@ func conv2DFacts(c *op.Call) error {
 		return fmt.Errorf("input of shape %v, want [N,H,W,C]: %w", in.Shape, tensor.ErrShape)
 	}
 	channels, out := in.Shape[3], filter.Shape[0]
+	if channels == 0 {
+		return fmt.Errorf("input of shape %v has no channels: %w", in.Shape, tensor.ErrShape)
+	}
 	if p.Depthwise {
 		out = filter.Shape[3]
 		if filter.Shape[0] != 1 || channels > 0 && out%channels != 0 {

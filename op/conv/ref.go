@@ -116,13 +116,13 @@ func convFloat(c *op.Call) (op.Kernel, error) {
 	}}, nil
 }
 
-// prepareQuantized prepares an integer convolution with weights of one type.
-func prepareQuantized(c *op.Call, weights tensor.DType) (Params, *op.Requant, error) {
+// prepareQuantized prepares an integer convolution with weights of the given types.
+func prepareQuantized(c *op.Call, weights op.Types) (Params, *op.Requant, error) {
 	p, err := prepare(c)
 	if err != nil {
 		return p, nil, err
 	}
-	if c.In[1].DType != weights {
+	if !weights.Has(c.In[1].DType) {
 		return p, nil, fmt.Errorf("%v input with %v filter: %w", c.In[0].DType, c.In[1].DType, tensor.ErrUnsupported)
 	}
 	q, err := Requant(c, p)
@@ -149,23 +149,27 @@ func Requant(c *op.Call, p Params) (*op.Requant, error) {
 	return op.NewRequant(factors, p.Act, out)
 }
 
+// convInt8 takes int8 and int4 filters.
 func convInt8(c *op.Call) (op.Kernel, error) {
-	p, q, err := prepareQuantized(c, tensor.Int8)
+	p, q, err := prepareQuantized(c, op.I8|op.I4)
 	if err != nil {
 		return op.Kernel{}, err
 	}
-	zero := int32(c.In[0].Quant.Zero())
-	return op.Kernel{Run: func(r *op.Run) error {
-		s := bounds(p, r.In[0].Shape(), r.In[1].Shape(), r.Out[0].Shape())
-		out, bias := op.I8s(r.Out[0]), op.BiasOperand(r.In, 2)
-		return eachSum(r, &s, op.I8s(r.In[0]), op.I8s(r.In[1]), zero, 0, func(sum int32, c, i int) {
-			out[i] = int8(q.Apply(sum+int32(bias.At(c)), c))
-		})
-	}}, nil
+	zero, filter := int32(c.In[0].Quant.Zero()), op.Int8Of(c, 1)
+	return op.Kernel{
+		Temp: func(in, _ []tensor.Shape) (int, error) { return filter.Temp(in) },
+		Run: func(r *op.Run) error {
+			s := bounds(p, r.In[0].Shape(), r.In[1].Shape(), r.Out[0].Shape())
+			out, bias := op.I8s(r.Out[0]), op.BiasOperand(r.In, 2)
+			return eachSum(r, &s, op.I8s(r.In[0]), filter.Values(r, r.Temp), zero, 0, func(sum int32, c, i int) {
+				out[i] = int8(q.Apply(sum+int32(bias.At(c)), c))
+			})
+		},
+	}, nil
 }
 
 func convUint8(c *op.Call) (op.Kernel, error) {
-	p, q, err := prepareQuantized(c, tensor.UInt8)
+	p, q, err := prepareQuantized(c, op.U8)
 	if err != nil {
 		return op.Kernel{}, err
 	}
@@ -182,26 +186,29 @@ func convUint8(c *op.Call) (op.Kernel, error) {
 	}}, nil
 }
 
-// convInt16 is 16x8: int16 activations without zero point, int8 weights, bias
-// int64 with a 16-bit multiplier, or int32 with the usual one.
+// convInt16 is 16x8: int16 activations without zero point, int8 or int4 weights,
+// bias int64 with a 16-bit multiplier, or int32 with the usual one.
 func convInt16(c *op.Call) (op.Kernel, error) {
-	p, q, err := prepareQuantized(c, tensor.Int8)
+	p, q, err := prepareQuantized(c, op.I8|op.I4)
 	if err != nil {
 		return op.Kernel{}, err
 	}
-	narrow := c.Has(2) && c.In[2].DType == tensor.Int32
-	return op.Kernel{Run: func(r *op.Run) error {
-		s := bounds(p, r.In[0].Shape(), r.In[1].Shape(), r.Out[0].Shape())
-		out, bias := op.I16s(r.Out[0]), op.BiasOperand(r.In, 2)
-		return eachSum(r, &s, op.I16s(r.In[0]), op.I8s(r.In[1]), 0, 0, func(sum int64, c, i int) {
-			sum += bias.At(c)
-			if narrow {
-				out[i] = int16(q.Apply(int32(sum), c))
-				return
-			}
-			out[i] = int16(q.ApplyWide(sum, c))
-		})
-	}}, nil
+	narrow, filter := c.Has(2) && c.In[2].DType == tensor.Int32, op.Int8Of(c, 1)
+	return op.Kernel{
+		Temp: func(in, _ []tensor.Shape) (int, error) { return filter.Temp(in) },
+		Run: func(r *op.Run) error {
+			s := bounds(p, r.In[0].Shape(), r.In[1].Shape(), r.Out[0].Shape())
+			out, bias := op.I16s(r.Out[0]), op.BiasOperand(r.In, 2)
+			return eachSum(r, &s, op.I16s(r.In[0]), filter.Values(r, r.Temp), 0, 0, func(sum int64, c, i int) {
+				sum += bias.At(c)
+				if narrow {
+					out[i] = int16(q.Apply(int32(sum), c))
+					return
+				}
+				out[i] = int16(q.ApplyWide(sum, c))
+			})
+		},
+	}, nil
 }
 
 // convHybrid is the dynamic range form: float activations are quantized for each
@@ -215,28 +222,37 @@ func convHybrid(c *op.Call) (op.Kernel, error) {
 	if err != nil {
 		return op.Kernel{}, err
 	}
-	scales, err := c.In[1].ChannelScales(channels(p, c.In[1].Shape), true)
+	scales, err := c.In[1].ChannelScales(channels(p, c.In[1].Shape), c.In[1].DType != tensor.UInt8)
 	if err != nil {
 		return op.Kernel{}, err
 	}
+	filter := op.Int8Of(c, 1)
 	return op.Kernel{
-		Temp: func(in, _ []tensor.Shape) (int, error) { return in[0][1:].Elems() },
+		Temp: func(in, _ []tensor.Shape) (int, error) {
+			n, err := filter.Temp(in)
+			if err != nil {
+				return 0, err
+			}
+			image, err := in[0][1:].Elems()
+			return n + image, err
+		},
 		Run: func(r *op.Run) error {
 			s := bounds(p, r.In[0].Shape(), r.In[1].Shape(), r.Out[0].Shape())
 			in, out, bias := op.F32s(r.In[0]), op.F32s(r.Out[0]), op.OptF32s(r.In, 2)
 			h := NewHybrid(p, s.inC == s.run, scales)
-			q := tensor.View[int8](r.Temp)
+			image := s.inH * s.inW * s.inC
+			q, w := tensor.View[int8](r.Temp[:image]), filter.Values(r, r.Temp[image:])
 			for b := range s.batch {
 				scale, zero := h.Quantize(in[b*len(q):(b+1)*len(q)], q)
 				one := s
 				one.batch = 1
-				image := out[b*s.outH*s.outW*s.outC:]
-				err := eachSum(r, &one, q, op.I8s(r.In[1]), zero, 0, func(sum int32, c, i int) {
+				out := out[b*s.outH*s.outW*s.outC:]
+				err := eachSum(r, &one, q, w, zero, 0, func(sum int32, c, i int) {
 					v := h.Real(sum, c, scale)
 					if bias != nil {
 						v += bias[c]
 					}
-					image[i] = op.Clamp(v, lo, hi)
+					out[i] = op.Clamp(v, lo, hi)
 				})
 				if err != nil {
 					return err

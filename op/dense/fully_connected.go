@@ -12,16 +12,17 @@ import (
 )
 
 // Defs lists the package's operators.
-var Defs = []*op.Def{FullyConnected}
+var Defs = []*op.Def{FullyConnected, BatchMatMul}
 
 // FullyConnected is FULLY_CONNECTED: input of any shape whose size is a multiple
 // of K, weights [N,K], bias [N]; output [size/K, N], or with keep_num_dims the
-// input's shape with N last.
+// input's shape with N last. Shuffled weights have a second result, the shuffled
+// input.
 var FullyConnected = &op.Def{
 	Code: graph.OpCode(schema.FULLY_CONNECTED),
 	Name: "FULLY_CONNECTED",
-	Operands: op.In("input", op.F32|op.Quants).In("weights", op.F32|op.I8|op.U8|op.I4).
-		Opt("bias", op.F32|op.I32|op.I64).Out("output", op.F32|op.Quants).Like(0),
+	Operands: op.In("input", op.F32|op.Quants).In("weights", op.F32|op.I8|op.U8|op.I4|op.I2|op.I16).
+		Opt("bias", op.F32|op.I32|op.I64).Out("output", op.F32|op.Quants).MaybeOut("shuffled", op.U8),
 	Facts:   facts,
 	Version: version,
 	Since: []string{"1.5.0", "1.10.0", "1.14.0", "1.14.0", "2.0.0", "2.1.0", "2.3.0", "2.3.0", "2.3.0",
@@ -32,12 +33,41 @@ var FullyConnected = &op.Def{
 		Asym:    true,
 		Dense:   true,
 	},
-	Ref: op.ByType(0, map[tensor.DType]op.Maker{
-		tensor.Float32: op.ByType(1, map[tensor.DType]op.Maker{tensor.Float32: refFloat, tensor.Int8: refHybrid}),
-		tensor.Int8:    refInt8,
-		tensor.UInt8:   refUint8,
-		tensor.Int16:   refInt16,
-	}),
+	Ref: func(c *op.Call) (op.Kernel, error) {
+		f := form{c.In[0].DType, c.In[1].DType, c.Out[0].DType}
+		mk, ok := forms[f]
+		if shuffled(c) {
+			mk, ok = refShuffled, f == form{tensor.UInt8, tensor.UInt8, tensor.Int16}
+		}
+		if !ok {
+			return op.Kernel{}, fmt.Errorf("%v input with %v weights and %v output: %w", f.input, f.weights, f.output, tensor.ErrUnsupported)
+		}
+		return mk(c)
+	},
+}
+
+// form is a combination of element types.
+type form struct{ input, weights, output tensor.DType }
+
+var forms = map[form]op.Maker{
+	{tensor.Float32, tensor.Float32, tensor.Float32}: refFloat,
+	{tensor.Float32, tensor.Int8, tensor.Float32}:    refHybrid,
+	{tensor.Float32, tensor.UInt8, tensor.Float32}:   refHybrid, // bits of int8, as files before 1.14 have
+	{tensor.Float32, tensor.Int4, tensor.Float32}:    refHybrid,
+	{tensor.Float32, tensor.Int2, tensor.Float32}:    refHybrid,
+	{tensor.Int8, tensor.Int8, tensor.Int8}:          refInt8,
+	{tensor.Int8, tensor.Int4, tensor.Int8}:          refInt8,
+	{tensor.Int8, tensor.Int2, tensor.Int8}:          refInt8,
+	{tensor.UInt8, tensor.UInt8, tensor.UInt8}:       refUint8[uint8],
+	{tensor.UInt8, tensor.UInt8, tensor.Int16}:       refUint8[int16],
+	{tensor.Int16, tensor.Int8, tensor.Int16}:        refInt16,
+	{tensor.Int16, tensor.Int4, tensor.Int16}:        refInt16,
+	{tensor.Int16, tensor.Int2, tensor.Int16}:        refInt16,
+	{tensor.Int16, tensor.Int16, tensor.Int16}:       refInt16x16,
+}
+
+func shuffled(c *op.Call) bool {
+	return graph.Options[fb.FullyConnectedOptionsT](c.Node).WeightsFormat == fb.FullyConnectedOptionsWeightsFormatSHUFFLED4x16INT8
 }
 
 func facts(c *op.Call) error {
@@ -49,9 +79,6 @@ func facts(c *op.Call) error {
 		return fmt.Errorf("weights of shape %v, want [N,K]: %w", w.Shape, tensor.ErrShape)
 	}
 	o := graph.Options[fb.FullyConnectedOptionsT](c.Node)
-	if o.WeightsFormat != fb.FullyConnectedOptionsWeightsFormatDEFAULT {
-		return fmt.Errorf("shuffled weights: %w", tensor.ErrUnsupported)
-	}
 	units, depth := w.Shape[0], w.Shape[1]
 	if c.Has(2) && !c.In[2].Unknown {
 		if n, err := c.In[2].Shape.Elems(); err != nil || n != units {
@@ -60,6 +87,9 @@ func facts(c *op.Call) error {
 	}
 	out, err := outShape(in.Shape, units, depth, o.KeepNumDims)
 	c.Out[0].Shape, c.Out[0].Unknown = out, false
+	if err == nil && (shuffled(c) || len(c.Out) > 1) {
+		return shuffledFacts(c, units, depth)
+	}
 	return err
 }
 
@@ -86,7 +116,11 @@ func outShape(in tensor.Shape, units, depth int, keep bool) (tensor.Shape, error
 	if err != nil {
 		return nil, err
 	}
-	if depth == 0 || n%depth != 0 {
+	if depth == 0 {
+		n, err = in[:max(len(in)-1, 0)].Elems()
+		return tensor.Shape{n, units}, err
+	}
+	if n%depth != 0 {
 		return nil, fmt.Errorf("input %v for weights of depth %d: %w", in, depth, tensor.ErrShape)
 	}
 	return tensor.Shape{n / depth, units}, nil
@@ -106,6 +140,10 @@ func version(c *op.Call) int {
 		return 10
 	case hybrid && w.Quant.PerAxis():
 		return 12
+	case w.Sparse:
+		return 8
+	case w.DType == tensor.Int16:
+		return 7
 	case hybrid && o.AsymmetricQuantizeInputs:
 		return 9
 	case hybrid:
@@ -114,6 +152,8 @@ func version(c *op.Call) int {
 		return 4
 	case o.KeepNumDims:
 		return 5
+	case shuffled(c):
+		return 2
 	}
 	return 1
 }

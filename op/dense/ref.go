@@ -67,18 +67,20 @@ func (q *Requant) Apply(sum int64, unit int) int32 {
 	return min(max(fixed.MultiplyByEffectiveScale(sum, q.scales[unit])+q.zero, q.lo), q.hi)
 }
 
-// NewRequant prepares the requantization of an integer product with weights of
-// the given type.
+// NewRequant prepares the requantization of an integer product with dense weights
+// of the given type.
 func NewRequant(c *op.Call, weights tensor.DType) (*Requant, error) {
 	in, w, out := &c.In[0], &c.In[1], &c.Out[0]
-	if w.DType != weights || out.DType != in.DType {
+	if w.DType != weights || out.DType != in.DType || w.Sparse {
 		return nil, fmt.Errorf("%v input with %v weights and %v output: %w", in.DType, w.DType, out.DType, tensor.ErrUnsupported)
 	}
-	if err := op.CheckActivations(in, out); err != nil {
+	return newRequant(c)
+}
+
+func newRequant(c *op.Call) (*Requant, error) {
+	in, w, out := &c.In[0], &c.In[1], &c.Out[0]
+	if err := checkOperands(c); err != nil {
 		return nil, err
-	}
-	if w.Unknown || len(w.Shape) != 2 || w.Shape[0] < 0 {
-		return nil, fmt.Errorf("weights of unknown shape: %w", tensor.ErrUnsupported)
 	}
 	scales, err := factors(in, w, out)
 	if err != nil {
@@ -87,6 +89,40 @@ func NewRequant(c *op.Call, weights tensor.DType) (*Requant, error) {
 	q := &Requant{scales: scales, zero: int32(out.Quant.Zero())}
 	q.lo, q.hi, err = op.QuantRange(activation(c), out)
 	return q, err
+}
+
+func checkOperands(c *op.Call) error {
+	if err := op.CheckActivations(&c.In[0], &c.Out[0]); err != nil {
+		return err
+	}
+	return knownWeights(c)
+}
+
+func knownWeights(c *op.Call) error {
+	if w := &c.In[1]; w.Unknown || len(w.Shape) != 2 || w.Shape[0] < 0 || w.Shape[1] < 0 {
+		return fmt.Errorf("weights of unknown shape: %w", tensor.ErrUnsupported)
+	}
+	return nil
+}
+
+// fixedRequant is the requantization with a fixed-point multiplier, which int16 and
+// sparse weights have.
+func fixedRequant(c *op.Call) (*op.Requant, error) {
+	in, w, out := &c.In[0], &c.In[1], &c.Out[0]
+	if err := checkOperands(c); err != nil {
+		return nil, err
+	}
+	if w.Quant.PerAxis() {
+		f, err := op.PerChannelFactors(in, w, out, w.Shape[0])
+		if err != nil {
+			return nil, err
+		}
+		return op.NewRequant(f, activation(c), out)
+	}
+	if err := w.Quantized(); err != nil {
+		return nil, err
+	}
+	return op.NewRequant(op.PerTensorFactor(in, w, out), activation(c), out)
 }
 
 // factors is input scale · weight scale / output scale in double precision, one
@@ -114,99 +150,116 @@ func dot[X, W, A integer](x []X, w []W, zeroX, zeroW A) A {
 	return sum
 }
 
+// requantizer turns the sum of a unit into its output.
+type requantizer func(sum int64, unit int) int32
+
+// int8Requantizer is the requantization of int8 activations: sparse weights have
+// another one than dense ones.
+func int8Requantizer(c *op.Call) (requantizer, error) {
+	if !c.In[1].Sparse {
+		q, err := newRequant(c)
+		return q.Apply, err
+	}
+	q, err := fixedRequant(c)
+	if err == nil && c.In[1].Quant.Zero() != 0 {
+		return nil, fmt.Errorf("sparse weights with zero point %d: %w", c.In[1].Quant.Zero(), tensor.ErrUnsupported)
+	}
+	return func(sum int64, unit int) int32 { return q.Apply(int32(sum), unit) }, err
+}
+
+// refInt8 takes int8, int4 and int2 weights.
 func refInt8(c *op.Call) (op.Kernel, error) {
-	q, err := NewRequant(c, tensor.Int8)
+	apply, err := int8Requantizer(c)
+	if err != nil {
+		return op.Kernel{}, err
+	}
+	weights, err := packedWeights(c)
+	if err != nil {
+		return op.Kernel{}, err
+	}
+	zeroX, zeroW := int32(c.In[0].Quant.Zero()), int32(c.In[1].Quant.Zero())
+	return op.Kernel{
+		Temp: func(in, _ []tensor.Shape) (int, error) { return weights.Temp(in) },
+		Run: func(r *op.Run) error {
+			units, depth := r.In[1].Shape()[0], r.In[1].Shape()[1]
+			x, w, out, bias := op.I8s(r.In[0]), weights.Values(r, r.Temp), op.I8s(r.Out[0]), op.BiasOperand(r.In, 2)
+			return rows(r, units, func(row, unit int) {
+				sum := dot(x[row*depth:(row+1)*depth], w[unit*depth:], zeroX, zeroW)
+				out[row*units+unit] = int8(apply(int64(sum+int32(bias.At(unit))), unit))
+			})
+		},
+	}, nil
+}
+
+// packedWeights prepares reading the weights as int8; packed ones have no zero
+// point.
+func packedWeights(c *op.Call) (op.Int8Operand, error) {
+	w := &c.In[1]
+	for _, z := range w.Quant.ZeroPoints {
+		if z != 0 && w.DType.Bits() < 8 {
+			return op.Int8Operand{}, fmt.Errorf("%v weights with zero point %d: %w", w.DType, z, tensor.ErrUnsupported)
+		}
+	}
+	return op.Int8Of(c, 1), nil
+}
+
+func refUint8[O uint8 | int16](c *op.Call) (op.Kernel, error) {
+	q, err := newRequant(c)
 	if err != nil {
 		return op.Kernel{}, err
 	}
 	zeroX, zeroW := int32(c.In[0].Quant.Zero()), int32(c.In[1].Quant.Zero())
 	return op.Kernel{Run: func(r *op.Run) error {
 		units, depth := r.In[1].Shape()[0], r.In[1].Shape()[1]
-		x, w, out, bias := op.I8s(r.In[0]), op.I8s(r.In[1]), op.I8s(r.Out[0]), op.BiasOperand(r.In, 2)
+		x, w, out, bias := r.In[0].Bytes(), r.In[1].Bytes(), tensor.View[O](r.Out[0].Bytes()), op.BiasOperand(r.In, 2)
 		return rows(r, units, func(row, unit int) {
 			sum := dot(x[row*depth:(row+1)*depth], w[unit*depth:], zeroX, zeroW)
-			out[row*units+unit] = int8(q.Apply(int64(sum+int32(bias.At(unit))), unit))
+			out[row*units+unit] = O(q.Apply(int64(sum+int32(bias.At(unit))), unit))
 		})
 	}}, nil
 }
 
-func refUint8(c *op.Call) (op.Kernel, error) {
-	q, err := NewRequant(c, tensor.UInt8)
-	if err != nil {
-		return op.Kernel{}, err
-	}
-	zeroX, zeroW := int32(c.In[0].Quant.Zero()), int32(c.In[1].Quant.Zero())
-	return op.Kernel{Run: func(r *op.Run) error {
-		units, depth := r.In[1].Shape()[0], r.In[1].Shape()[1]
-		x, w, out, bias := r.In[0].Bytes(), r.In[1].Bytes(), r.Out[0].Bytes(), op.BiasOperand(r.In, 2)
-		return rows(r, units, func(row, unit int) {
-			sum := dot(x[row*depth:(row+1)*depth], w[unit*depth:], zeroX, zeroW)
-			out[row*units+unit] = uint8(q.Apply(int64(sum+int32(bias.At(unit))), unit))
-		})
-	}}, nil
-}
-
-// refInt16 is 16x8: int16 activations, int8 weights, sums of 64 bits.
+// refInt16 is 16x8: int16 activations, int8, int4 or int2 weights, sums of 64 bits.
 func refInt16(c *op.Call) (op.Kernel, error) {
-	q, err := NewRequant(c, tensor.Int8)
+	q, err := newRequant(c)
+	if err != nil {
+		return op.Kernel{}, err
+	}
+	weights, err := packedWeights(c)
 	if err != nil {
 		return op.Kernel{}, err
 	}
 	narrow := c.Has(2) && c.In[2].DType == tensor.Int32
 	zeroW := int64(c.In[1].Quant.Zero())
-	return op.Kernel{Run: func(r *op.Run) error {
-		units, depth := r.In[1].Shape()[0], r.In[1].Shape()[1]
-		x, w, out, bias := op.I16s(r.In[0]), op.I8s(r.In[1]), op.I16s(r.Out[0]), op.BiasOperand(r.In, 2)
-		return rows(r, units, func(row, unit int) {
-			sum := dot(x[row*depth:(row+1)*depth], w[unit*depth:], 0, zeroW) + bias.At(unit)
-			if narrow {
-				sum = int64(int32(sum))
-			}
-			out[row*units+unit] = int16(q.Apply(sum, unit))
-		})
-	}}, nil
-}
-
-// refHybrid is the dynamic range form: each row of float activations is quantized
-// on the way in, asymmetrically if the options say so.
-func refHybrid(c *op.Call) (op.Kernel, error) {
-	o := graph.Options[fb.FullyConnectedOptionsT](c.Node)
-	lo, hi, err := op.FloatRange(o.FusedActivationFunction)
-	if err != nil {
-		return op.Kernel{}, err
-	}
-	w := &c.In[1]
-	if w.Unknown || len(w.Shape) != 2 || w.Shape[0] < 0 {
-		return op.Kernel{}, fmt.Errorf("weights of unknown shape: %w", tensor.ErrUnsupported)
-	}
-	scales, err := w.ChannelScales(w.Shape[0], true)
-	if err != nil {
-		return op.Kernel{}, err
-	}
-	quantize := op.QuantizeSymmetric
-	if o.AsymmetricQuantizeInputs {
-		quantize = op.QuantizeAsymmetric
-	}
 	return op.Kernel{
-		Temp: func(in, _ []tensor.Shape) (int, error) { return in[1][1], nil },
+		Temp: func(in, _ []tensor.Shape) (int, error) { return weights.Temp(in) },
 		Run: func(r *op.Run) error {
 			units, depth := r.In[1].Shape()[0], r.In[1].Shape()[1]
-			x, w, out, bias := op.F32s(r.In[0]), op.I8s(r.In[1]), op.F32s(r.Out[0]), op.OptF32s(r.In, 2)
-			q := tensor.View[int8](r.Temp)
-			var scale float32
-			var zero int32
+			x, w, out, bias := op.I16s(r.In[0]), weights.Values(r, r.Temp), op.I16s(r.Out[0]), op.BiasOperand(r.In, 2)
 			return rows(r, units, func(row, unit int) {
-				if unit == 0 {
-					scale, zero = quantize(x[row*depth:(row+1)*depth], q)
+				sum := dot(x[row*depth:(row+1)*depth], w[unit*depth:], 0, zeroW) + bias.At(unit)
+				if narrow {
+					sum = int64(int32(sum))
 				}
-				sum := dot(q, w[unit*depth:], zero, 0)
-				v := float32(0)
-				if bias != nil {
-					v = bias[unit]
-				}
-				v += float32(float32(sum) * float32(scale*scales[unit]))
-				out[row*units+unit] = op.Clamp(v, lo, hi)
+				out[row*units+unit] = int16(q.Apply(sum, unit))
 			})
 		},
 	}, nil
+}
+
+// refInt16x16 has int16 weights, whose sums keep 64 bits whatever the bias is.
+func refInt16x16(c *op.Call) (op.Kernel, error) {
+	q, err := fixedRequant(c)
+	if err != nil {
+		return op.Kernel{}, err
+	}
+	zeroW := int64(c.In[1].Quant.Zero())
+	return op.Kernel{Run: func(r *op.Run) error {
+		units, depth := r.In[1].Shape()[0], r.In[1].Shape()[1]
+		x, w, out, bias := op.I16s(r.In[0]), op.I16s(r.In[1]), op.I16s(r.Out[0]), op.BiasOperand(r.In, 2)
+		return rows(r, units, func(row, unit int) {
+			sum := dot(x[row*depth:(row+1)*depth], w[unit*depth:], 0, zeroW)
+			out[row*units+unit] = int16(q.ApplyWide(sum+bias.At(unit), unit))
+		})
+	}}, nil
 }

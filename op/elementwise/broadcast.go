@@ -59,48 +59,8 @@ func dimAt(s tensor.Shape, rank, i int) int {
 	return 1
 }
 
-// Facts is the rule of two operands and a result of one type, broadcast.
+// Facts is the shape rule of operands that are broadcast together.
 func Facts(c *op.Call) error {
-	if err := SameType(c, 0, 1); err != nil {
-		return err
-	}
-	if err := ResultType(c, 0); err != nil {
-		return err
-	}
-	return BroadcastFacts(c)
-}
-
-// SameTypes is the rule of operators whose one result has operand 0's type and
-// shape.
-func SameTypes(c *op.Call) error {
-	if err := ResultType(c, 0); err != nil {
-		return err
-	}
-	return op.SameAs(0)(c)
-}
-
-// SameType fails unless the listed operands have the same element type.
-func SameType(c *op.Call, operands ...int) error {
-	first := c.In[operands[0]].DType
-	for _, i := range operands[1:] {
-		if d := c.In[i].DType; d != first {
-			return fmt.Errorf("operands of types %v and %v: %w", first, d, tensor.ErrType)
-		}
-	}
-	return nil
-}
-
-// ResultType fails unless the result has operand i's element type.
-func ResultType(c *op.Call, i int) error {
-	if in, out := c.In[i].DType, c.Out[0].DType; in != out {
-		return fmt.Errorf("result of type %v from %v: %w", out, in, tensor.ErrType)
-	}
-	return nil
-}
-
-// BroadcastFacts is the shape rule of operands that are broadcast together,
-// whatever their types.
-func BroadcastFacts(c *op.Call) error {
 	shapes := make([]tensor.Shape, len(c.In))
 	for i := range c.In {
 		if c.In[i].Unknown {

@@ -14,7 +14,7 @@ import (
 )
 
 // Defs lists the package's operators.
-var Defs = []*op.Def{AveragePool2D, MaxPool2D}
+var Defs = []*op.Def{AveragePool2D, MaxPool2D, L2Pool2D, MaxPoolArgmax, MaxUnpool}
 
 // MaxPool2D is MAX_POOL_2D over [N,H,W,C].
 var MaxPool2D = &op.Def{
@@ -48,6 +48,18 @@ var AveragePool2D = &op.Def{
 		tensor.UInt8:   intPool[uint8](meanInt),
 		tensor.Int16:   intPool[int16](meanInt),
 	}),
+}
+
+// L2Pool2D is L2_POOL_2D over [N,H,W,C]: the root of the mean square; padding does
+// not count.
+var L2Pool2D = &op.Def{
+	Code:     graph.OpCode(schema.L2_POOL_2D),
+	Name:     "L2_POOL_2D",
+	Operands: op.In("input", op.F32).Out("output", op.F32),
+	Facts:    facts,
+	Since:    []string{"1.5.0"},
+	Quant:    op.Quant{None: true},
+	Ref:      floatPool(l2Float),
 }
 
 // Params are a pool's options.
@@ -150,6 +162,9 @@ var (
 	meanFloat = floatRule{0,
 		func(acc, x float32) float32 { return acc + x },
 		func(acc float32, n int) float32 { return acc / float32(n) }}
+	l2Float = floatRule{0,
+		func(acc, x float32) float32 { return acc + float32(x*x) },
+		func(acc float32, n int) float32 { return float32(math.Sqrt(float64(acc / float32(n)))) }}
 )
 
 func floatPool(rule floatRule) op.Maker {

@@ -1,6 +1,8 @@
 package reduce
 
 import (
+	"fmt"
+
 	"github.com/litequant/litequant/graph"
 	"github.com/litequant/litequant/internal/schema"
 	"github.com/litequant/litequant/internal/schema/fb"
@@ -32,7 +34,7 @@ func cumFacts(c *op.Call) error {
 		}
 	} else if s := c.In[1].Shape; !c.In[1].Unknown && s.Known() {
 		if n, err := s.Elems(); err != nil || n != 1 {
-			return tensor.ErrShape
+			return fmt.Errorf("axis operand of shape %v: %w", s, tensor.ErrShape)
 		}
 	}
 	c.Out[0].DType, c.Out[0].Shape, c.Out[0].Unknown = c.In[0].DType, c.In[0].Shape, c.In[0].Unknown

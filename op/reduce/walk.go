@@ -80,6 +80,16 @@ func (l *loop) count() int {
 	return n
 }
 
+// rows splits off the innermost axis: its size and stride.
+func (l *loop) rows() (outer loop, n, stride int) {
+	if l.rank == 0 {
+		return *l, 1, 0
+	}
+	outer = *l
+	outer.rank--
+	return outer, l.size[outer.rank], l.stride[outer.rank]
+}
+
 // next moves at and the position it stands for to the next one, back to the
 // first behind the last.
 func (l *loop) next(at *[maxRank]int, position *int) {
@@ -123,6 +133,7 @@ func fold[T tensor.Element, A any](r *op.Run, init A, step func(acc A, x T) A, d
 	in, out := tensor.View[T](r.In[0].Bytes()), tensor.View[T](r.Out[0].Bytes())
 	kept, reduced, _ := split(r)
 	n := reduced.count()
+	rows, row, stride := reduced.rows()
 	var at [maxRank]int
 	base := 0
 	for i := range out {
@@ -131,9 +142,11 @@ func fold[T tensor.Element, A any](r *op.Run, init A, step func(acc A, x T) A, d
 		}
 		acc := init
 		var inner [maxRank]int
-		for range n {
-			acc = step(acc, in[base])
-			reduced.next(&inner, &base)
+		for range rows.count() {
+			for k := range row {
+				acc = step(acc, in[base+k*stride])
+			}
+			rows.next(&inner, &base)
 		}
 		out[i] = done(acc, n)
 		kept.next(&at, &base)

@@ -38,7 +38,7 @@ var ReverseSequence = &op.Def{
 	Facts:    sequenceFacts,
 	Version:  func(*op.Call) int { return 1 },
 	Since:    []string{"1.14.0"},
-	Quant:    op.Quant{None: true},
+	Quant:    op.Quant{None: true}, // TensorFlow's int8 files hold int8 operands, which LiteRT refuses
 	Ref: func(c *op.Call) (op.Kernel, error) {
 		o := *graph.Options[fb.ReverseSequenceOptionsT](c.Node)
 		return mover(func(r *op.Run) error { return reverseSequence(r, int(o.SeqDim), int(o.BatchDim)) })(c)

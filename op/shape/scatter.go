@@ -21,7 +21,7 @@ var ScatterND = &op.Def{
 	Facts:    scatterNDFacts,
 	Version:  func(*op.Call) int { return 1 },
 	Since:    []string{"2.1.0"},
-	Quant:    op.SameScale(1),
+	Quant:    not16(op.SameScale(1)), // TensorFlow's 16x8 files hold int16 updates, which LiteRT refuses
 	Ref: op.ByType(1, map[tensor.DType]op.Maker{
 		tensor.Float32: op.Plain(scatterND[float32]), tensor.Int8: op.Plain(scatterND[int8]), tensor.UInt8: op.Plain(scatterND[uint8]),
 		tensor.Int32: op.Plain(scatterND[int32]), tensor.Int64: op.Plain(scatterND[int64]), tensor.Bool: op.Plain(scatterBool),
@@ -38,7 +38,7 @@ var DynamicUpdateSlice = &op.Def{
 	Alias:    []int{0},
 	Version:  updateVersion,
 	Since:    []string{"2.9.0", "2.17.0", "2.19.0", "2.20.0", "2.21.0", "2.22.0"},
-	Quant:    not16(op.SameScale(0, 1)),
+	Quant:    op.Quant{None: true}, // as TensorFlow 2.21 has it, though the kernel takes int8 and int16
 	Ref:      mover(update),
 }
 

@@ -57,8 +57,8 @@ var Unpack = &op.Def{
 	Name:     "UNPACK",
 	Operands: op.In("input", unpackTypes).ManyOut("outputs", unpackTypes),
 	Facts:    unpackFacts,
-	Version: atType(0, map[tensor.DType]int{tensor.Int8: 2, tensor.UInt8: 2, tensor.Bool: 3, tensor.Float16: 5, tensor.BFloat16: 5,
-		tensor.Int16: 2}), // written 16x8 files carry the int8 version
+	Version: atType(0, map[tensor.DType]int{tensor.Int8: 2, tensor.UInt8: 2, tensor.Bool: 3, tensor.Float16: 5,
+		tensor.BFloat16: 5}), // written 16x8 files carry version 1
 	Since: []string{"1.11.0", "1.14.0", "2.2.0", "2.3.0", "2.22.0", "2.23.0"},
 	Quant: op.SameScale(0),
 	Ref: func(c *op.Call) (op.Kernel, error) {

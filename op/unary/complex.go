@@ -26,15 +26,16 @@ var (
 	})
 )
 
+// part is the row of an operator whose result has the type of the parts.
 func part(code schema.BuiltinOperator, k elementwise.Kernels) *op.Def {
-	out := op.F32
+	results := op.F32
 	if k.Types().Has(tensor.Complex128) {
-		out |= op.F64
+		results |= op.F64
 	}
 	return &op.Def{
 		Code:     graph.OpCode(code),
 		Name:     code.String(),
-		Operands: op.In("input", k.Types()).Out("output", out),
+		Operands: op.In("input", k.Types()).Out("output", results),
 		Facts:    partFacts,
 		Version:  elementwise.Version1,
 		Since:    []string{"2.5.0"},

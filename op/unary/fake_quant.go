@@ -42,7 +42,7 @@ func fakeQuantFacts(c *op.Call) error {
 	case !(o.Min <= 0 && o.Max >= 0 && o.Min < o.Max):
 		return fmt.Errorf("range [%v, %v]: %w", o.Min, o.Max, tensor.ErrMalformed)
 	}
-	return elementwise.SameTypes(c)
+	return op.SameAs(0)(c)
 }
 
 func fakeQuant(c *op.Call) (op.Kernel, error) {

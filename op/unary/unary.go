@@ -105,8 +105,8 @@ func function(code schema.BuiltinOperator, q op.Quant, version func(*op.Call) in
 	return &op.Def{
 		Code:     graph.OpCode(code),
 		Name:     code.String(),
-		Operands: op.In("input", k.Types()).Out("output", k.Types()),
-		Facts:    elementwise.SameTypes,
+		Operands: op.In("input", k.Types()).Out("output", k.Types()).Like(0),
+		Facts:    op.SameAs(0),
 		Alias:    []int{0},
 		Version:  version,
 		Since:    since,

@@ -15,8 +15,8 @@ def numbers(rng, dtype, shape, scale=4.0):
     special = rng.random() < 0.5
     if dtype == "bool":
         return np.array(rng.integers(2, size=shape), bool)
-    if dtype == "complex64":
-        return (floats(rng, shape, scale) + 1j * floats(rng, shape, scale)).astype(np.complex64)
+    if dtype.startswith("complex"):
+        return (floats(rng, shape, scale) + 1j * floats(rng, shape, scale)).astype(dtype)
     if dtype == "bfloat16":
         return floats(rng, shape, scale, special).astype(ml_dtypes.bfloat16)
     if dtype.startswith("float"):
@@ -224,11 +224,10 @@ def cast(rng):
 @operator("BITCAST")
 def bitcast(rng):
     size = lambda t: 1 if t == "bool" else np.dtype(ml_dtypes.bfloat16 if t == "bfloat16" else t).itemsize
-    # bool cannot be a result: not every byte is one
     for i, (src, dst) in enumerate([("int32", "float32"), ("float32", "int32"), ("int64", "int32"), ("uint8", "int32"), ("int16", "float16"),
                                     ("float16", "int8"), ("float64", "int64"), ("int64", "float64"), ("uint64", "uint8"), ("bool", "int8"),
                                     ("int8", "uint8"), ("complex64", "float32"), ("float32", "complex64"), ("uint32", "uint16"), ("uint16", "uint64"),
-                                    ("uint8", "bfloat16"), ("bfloat16", "uint32"), ("int32", "int16"), ("uint16", "int64")]):
+                                    ("uint8", "bfloat16"), ("float64", "complex128"), ("complex128", "int64"), ("uint8", "bool"), ("bfloat16", "uint32"), ("int32", "int16"), ("uint16", "int64")]):
         for shape in ((2, 3), ()):
             a, b = size(src), size(dst)
             if a < b:
@@ -238,7 +237,9 @@ def bitcast(rng):
             m = Model()
             m.op("BITCAST", [m.input(src, shape)], [m.output(dst, out)], options("Bitcast"))
             data = numbers(rng, src, shape)
-            if dst in ("float16", "float32", "float64", "bfloat16", "complex64"):  # NaN must survive the harness: none
+            if dst == "bool":  # whose bytes are 0 and 1
+                data = data % 2
+            if dst in ("float16", "float32", "float64", "bfloat16", "complex64", "complex128"):  # NaN must survive the harness: none
                 data = np.clip(data, 0, 1000).astype(src) if src != "float32" else floats(rng, shape)
             yield Case(label(f"{src}-{dst}", i, r=len(shape)), m, [data])
 
@@ -254,8 +255,9 @@ def parts(rng, name, dtypes):
         for i, shape in enumerate(SHAPES):
             m = Model()
             m.op(name, [m.input(dtype, shape)], [m.output("float32" if dtype == "complex64" else "float64", shape)])
-            z = floats(rng, shape, 3, i % 2 == 0) + 1j * floats(rng, shape, 3, i % 2 == 0)
-            yield Case(label(dtype, i), m, [np.asarray(z, dtype)])
+            z = np.empty(shape, dtype)
+            z.real, z.imag = floats(rng, shape, 3, i % 2 == 0), floats(rng, shape, 3, i % 2 == 0)
+            yield Case(label(dtype, i), m, [z])
 
 
 @operator("REAL")

@@ -46,7 +46,7 @@ type form struct{ input, weights tensor.DType }
 // weightsKnown reports whether weights and bias are constants: only then can they
 // be packed once.
 func weightsKnown(c *op.Call) bool {
-	return c.In[1].Const != nil && (!c.Has(2) || c.In[2].Const != nil)
+	return c.In[1].Const != nil && !c.In[1].Sparse && (!c.Has(2) || c.In[2].Const != nil)
 }
 
 // biasOf returns the constant bias as T, nil if there is none. ok is false for a

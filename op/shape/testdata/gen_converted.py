@@ -12,10 +12,11 @@ import zipfile
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import numpy as np
 import tensorflow as tf
+from tensorflow.compiler.tf2xla.ops.gen_xla_ops import xla_dynamic_update_slice
 
 F, I, B = tf.float32, tf.int32, tf.bool
 
-# name: (function, element type, shapes of the inputs)
+# name: (function, element type, shapes of the inputs; None is 2)
 CASES = {
     "strided_slice": (lambda x: x[:, 1:3, ::2], F, [(2, 4, 4)]),
     "strided_slice_new_axis": (lambda x: x[..., tf.newaxis, 1:3], F, [(2, 4, 4)]),
@@ -63,8 +64,12 @@ CASES = {
     "nearest": (lambda x: tf.compat.v1.image.resize_nearest_neighbor(x, [6, 6]), F, [(1, 3, 3, 1)]),
     "nearest_half_pixel": (lambda x: tf.compat.v1.image.resize_nearest_neighbor(x, [6, 6], half_pixel_centers=True), F, [(1, 3, 3, 1)]),
     "nearest_align": (lambda x: tf.compat.v1.image.resize_nearest_neighbor(x, [6, 6], align_corners=True), F, [(1, 3, 3, 1)]),
-    "squeeze": (lambda x: tf.squeeze(x, [1]), F, [(2, 1, 4)]),
-    "expand_dims": (lambda x: tf.expand_dims(x, 1), F, [(2, 4)]),
+    "squeeze": (lambda x: tf.squeeze(x, [1]), F, [(None, 1, 4)]),
+    "expand_dims": (lambda x: tf.expand_dims(x, 1), F, [(None, 4)]),
+    "shape": (lambda x: tf.shape(x), F, [(None, 4)]),
+    "shape_int64": (lambda x: tf.shape(x, tf.int64), F, [(None, 4)]),
+    "zeros_like_dynamic": (lambda x: tf.zeros_like(x), F, [(None, 4)]),
+    "dynamic_update_slice": (lambda x, y: xla_dynamic_update_slice(x, y, [1, 0]), F, [(4, 3), (2, 2)]),
     "mean": (lambda x: tf.reduce_mean(x, [1]), F, [(2, 4)]),
     "sum": (lambda x: tf.reduce_sum(x, [1]), F, [(2, 4)]),
     "prod": (lambda x: tf.reduce_prod(x, [1]), F, [(2, 4)]),
@@ -95,7 +100,7 @@ def convert(name, mode):
     if mode != "float":
         rng = np.random.default_rng(1)
         c.optimizations = [tf.lite.Optimize.DEFAULT]
-        c.representative_dataset = lambda: ([rng.uniform(-1 - i, 2 + i, s).astype(np.float32) for i, s in enumerate(shapes)] for _ in range(3))
+        c.representative_dataset = lambda: ([rng.uniform(-1 - i, 2 + i, [d or 2 for d in s]).astype(np.float32) for i, s in enumerate(shapes)] for _ in range(3))
         ops = tf.lite.OpsSet
         c.target_spec.supported_ops = [ops.TFLITE_BUILTINS_INT8 if mode == "int8" else ops.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8, ops.TFLITE_BUILTINS]
     try:

@@ -9,10 +9,7 @@ import (
 	"github.com/litequant/litequant/internal/schema"
 	"github.com/litequant/litequant/internal/schema/fb"
 	"github.com/litequant/litequant/op"
-	"github.com/litequant/litequant/op/activation"
-	"github.com/litequant/litequant/op/arith"
-	"github.com/litequant/litequant/op/compare"
-	"github.com/litequant/litequant/op/unary"
+	"github.com/litequant/litequant/op/all"
 	"github.com/litequant/litequant/tensor"
 )
 
@@ -67,7 +64,7 @@ func (s *source) quant() tensor.Quant {
 	case 1:
 		return tensor.Quant{Scales: []float32{0.5, 0}, ZeroPoints: []int64{0}}
 	}
-	return tensor.PerTensor([]float32{0.5, 0.25, 0, 1e-30}[s.below(4)], int64(s.small()))
+	return tensor.PerTensor([]float32{0.5, 0.25, 0, 1e-30, 1. / 256, 1. / 128, 1. / 32768, 1. / 16, 1e20}[s.below(9)], int64(s.small()))
 }
 
 // near returns a shape that operands often have next to one of shape s.
@@ -142,22 +139,31 @@ func (s *source) options(code graph.OpCode) any {
 	o := schema.DefaultOptions(one).Value
 	v := reflect.ValueOf(o).Elem()
 	for i := range v.NumField() {
-		switch f := v.Field(i); f.Kind() {
-		case reflect.Bool:
-			f.SetBool(s.below(2) == 1)
-		case reflect.Int8, reflect.Int32:
-			f.SetInt(int64(s.small()))
-			if s.below(4) > 0 {
-				f.SetInt(int64(s.below(4)))
-			}
-		case reflect.Slice:
-			f.Set(reflect.MakeSlice(f.Type(), s.below(4), 4))
-			for k := range f.Len() {
-				f.Index(k).SetInt(int64(s.small()))
-			}
-		}
+		s.fill(v.Field(i))
 	}
 	return o
+}
+
+// fill chooses a field of an option struct.
+func (s *source) fill(f reflect.Value) {
+	switch f.Kind() {
+	case reflect.Bool:
+		f.SetBool(s.below(2) == 1)
+	case reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		f.SetInt(int64(s.below(4)))
+		if s.below(4) == 0 {
+			f.SetInt(int64(s.small()))
+		}
+	case reflect.Uint8, reflect.Uint16, reflect.Uint32:
+		f.SetUint(uint64(s.byte()))
+	case reflect.Float32:
+		f.SetFloat([]float64{0, 1, -1, 0.5, 6, -1e30}[s.below(6)])
+	case reflect.Slice:
+		f.Set(reflect.MakeSlice(f.Type(), s.below(4), 4))
+		for k := range f.Len() {
+			s.fill(f.Index(k))
+		}
+	}
 }
 
 // call makes a call of an operator.
@@ -186,10 +192,10 @@ func (s *source) call(d *op.Def) *op.Call {
 	return c
 }
 
-// FuzzRows gives every operator operands of any kind: deriving facts, making the
+// FuzzRows gives every pure operator operands of any kind: deriving facts, making the
 // kernel and running it may fail, never panic.
 func FuzzRows(f *testing.F) {
-	defs := slices.Concat(activation.Defs, arith.Defs, compare.Defs, unary.Defs)
+	defs := slices.DeleteFunc(all.Set().All(), func(d *op.Def) bool { return d.Effect != op.Pure })
 	for i := range defs {
 		f.Add(byte(i), []byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16})
 	}

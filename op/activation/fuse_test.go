@@ -1,0 +1,9 @@
+package activation
+
+import (
+	"testing"
+
+	"github.com/litequant/litequant/internal/fusecheck"
+)
+
+func TestNoFusedInstructions(t *testing.T) { fusecheck.Check(t, ".") }
