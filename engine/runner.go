@@ -39,6 +39,7 @@ type Runner struct {
 	runs     []op.Run
 	done     <-chan struct{}
 	ctx      context.Context // of the running Invoke, for subgraphs
+	pending  error           // why the inputs' shapes do not fit each other
 
 	children  map[int]*function // subgraphs that nodes call
 	resources *op.Resources
@@ -169,35 +170,47 @@ func (r *Runner) find(name string, names []string, ids []graph.ValueID) graph.Va
 
 // Resize gives an input another shape; dimensions the model declares as fixed may
 // change too, as TFLite's non-strict resize allows. The other inputs keep their
-// shapes, their contents are lost, and variables are reset.
+// shapes, their contents are lost, and variables are reset. Where several inputs
+// must change together, shapes that do not fit each other yet are no error: Invoke
+// reports those that still do not.
 func (r *Runner) Resize(name string, s tensor.Shape) error {
-	if err := r.ResizeKeeping(name, s); err != nil {
-		return err
+	changed, err := r.resize(name, s)
+	if changed {
+		r.Reset()
 	}
-	r.Reset()
-	return nil
+	return err
 }
 
 // ResizeKeeping is Resize, except that variables keep their values.
 func (r *Runner) ResizeKeeping(name string, s tensor.Shape) error {
+	_, err := r.resize(name, s)
+	return err
+}
+
+func (r *Runner) resize(name string, s tensor.Shape) (changed bool, err error) {
 	v := r.find(name, r.inNames, r.inIDs)
 	if v == graph.None {
-		return fmt.Errorf("no input %q, the model has %q: %w", name, r.inNames, tensor.ErrShape)
+		return false, fmt.Errorf("no input %q, the model has %q: %w", name, r.inNames, tensor.ErrShape)
 	}
 	if !s.Known() {
-		return fmt.Errorf("input %q: shape %v is not fully known: %w", name, s, tensor.ErrShape)
+		return false, fmt.Errorf("input %q: shape %v is not fully known: %w", name, s, tensor.ErrShape)
 	}
 	i := slices.Index(r.sub.graph.Inputs, v)
 	old := r.shapes[i]
 	if old.Equal(s) {
-		return nil
+		return false, nil
 	}
 	r.shapes[i] = s.Clone()
-	if err := r.replan(); err != nil {
-		r.shapes[i] = old
-		return err
+	r.pending = r.replan()
+	switch {
+	case r.pending == nil:
+		return true, nil
+	case len(r.shapes) > 1:
+		return true, nil
 	}
-	return nil
+	err = r.pending
+	r.shapes[i], r.pending = old, nil
+	return false, err
 }
 
 // replan lays out the arena for the current input shapes and wires every node to
@@ -307,6 +320,9 @@ func (r *Runner) stopped() bool {
 // between nodes and inside long ones when ctx is done, and then returns the
 // context's error.
 func (r *Runner) Invoke(ctx context.Context) error {
+	if r.pending != nil {
+		return r.pending
+	}
 	*r.turns = 0
 	return r.invoke(ctx)
 }

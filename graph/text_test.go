@@ -182,6 +182,19 @@ func TestParseErrors(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add(small)
+	operators, err := conformance.Operators()
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, name := range operators {
+		cases, err := conformance.Load(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		if m, err := tflite.Decode(cases[0].Model, tflite.DecodeOptions{}); err == nil {
+			f.Add(m.String())
+		}
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		if m, err := graph.Parse(text); err == nil {
 			checkText(t, "", m)

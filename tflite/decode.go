@@ -257,7 +257,7 @@ func (d *decoder) node(o *fb.OperatorT) (graph.Node, error) {
 	}
 	c := d.t.OperatorCodes[o.OpcodeIndex]
 	n.Op, n.Custom, n.Version = graph.OpCode(schema.Operator(c)), c.CustomCode, int(c.Version)
-	if n.Op < 0 || n.Version < 1 {
+	if n.Op < 0 || n.Op >= graph.Internal || n.Version < 1 {
 		return n, fmt.Errorf("operator code %d version %d: %w", n.Op, n.Version, tensor.ErrMalformed)
 	}
 	switch {

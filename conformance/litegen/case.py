@@ -10,7 +10,8 @@ class Case:
     """A model and the inputs of one or more invocations, in order of its inputs.
 
     oracle is "ref" (BUILTIN_REF) or "builtin" (optimised kernels without
-    delegates), for what the reference resolver does not have or gets wrong.
+    delegates), for what the reference resolver does not have or gets wrong; "default"
+    (with XNNPACK) for operators that only that has.
     """
 
     def __init__(self, name, model, inputs, oracle="ref"):

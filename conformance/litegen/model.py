@@ -62,6 +62,28 @@ class Model:
         array = np.ascontiguousarray(array)
         return self.value(dtype or array.dtype.name, array.shape, quant, array.tobytes())
 
+    def packed(self, array, bits, quant=None):
+        """A constant of integers of 2 or 4 bits; unsigned where array is."""
+        dtype = {2: "int2", 4: "uint4" if array.dtype.kind == "u" else "int4"}[bits]
+        return self.value(dtype, array.shape, quant, pack_bits(array, bits).tobytes())
+
+    def sparse(self, array, quant=None, **how):
+        """A constant that is stored sparsely; how as in sparsity()."""
+        array = np.ascontiguousarray(array)
+        values, parameters = sparsity(array, **how)
+        v = self.value(array.dtype.name, array.shape, quant, values.tobytes())
+        self.sub.tensors[v].sparsity = parameters
+        return v
+
+    def blockwise(self, array, bits, scales, block):
+        """A matrix of 2 or 4 bits with a float16 scale for each block of a row."""
+        s = self.const(np.float16(scales))
+        v = self.packed(array, bits)
+        q = self.sub.tensors[v].quantization = fb.QuantizationParametersT()
+        q.detailsType, q.details = fb.QuantizationDetails.BlockwiseQuantization, fb.BlockwiseQuantizationT()
+        q.details.scales, q.details.zeroPoints, q.details.blockSize = s, -1, block
+        return v
+
     def output(self, dtype, shape, quant=None):
         v = self.value(dtype, shape, quant)
         self.sub.outputs.append(v)
@@ -83,6 +105,17 @@ class Model:
                 o.builtinOptions2Type, o.builtinOptions2 = getattr(fb.BuiltinOptions2, union), options
         self.sub.operators.append(o)
 
+    def custom(self, name, inputs, outputs, options=b""):
+        """Adds a node of a custom operator; options are its bytes."""
+        c = fb.OperatorCodeT()
+        c.builtinCode = c.deprecatedBuiltinCode = fb.BuiltinOperator.CUSTOM
+        c.customCode, c.version = name, 1
+        self.codes.append(c)
+        o = fb.OperatorT()
+        o.opcodeIndex, o.inputs, o.outputs = len(self.codes) - 1, list(inputs), list(outputs)
+        o.customOptions = np.frombuffer(options, np.uint8)
+        self.sub.operators.append(o)
+
     def _code(self, builtin, version):
         for i, c in enumerate(self.codes):
             if c.builtinCode == builtin and c.version == version:
@@ -98,6 +131,51 @@ class Model:
         b = flatbuffers.Builder(1024)
         b.Finish(m.Pack(b), b"TFL3")
         return bytes(b.Output())
+
+
+def pack_bits(array, bits):
+    """Integers of 2 or 4 bits, the first in the low bits of a byte."""
+    per = 8 // bits
+    flat = np.ascontiguousarray(array).reshape(-1).astype(np.uint8) & (1 << bits) - 1
+    flat = np.append(flat, np.zeros(-len(flat) % per, np.uint8)).reshape(-1, per)
+    return (flat << (np.arange(per) * bits).astype(np.uint8)).sum(1).astype(np.uint8)
+
+
+def sparsity(dense, order, formats, block_map=(), blocks=(), bits=32):
+    """The stored elements of a sparse constant and its SparsityParameters: levels in
+    order (dimensions, then blocks), "d"ense or "s"parse each, indices of bits bits."""
+    shape = []
+    for i, n in enumerate(dense.shape):
+        b = blocks[block_map.index(i)] if i in block_map else 1
+        shape += [n // b, b]
+    rank = dense.ndim
+    x = dense.reshape(shape)
+    names = [2 * d if d < rank else 2 * block_map[d - rank] + 1 for d in order]
+    x = x.transpose(names + [i for i in range(2 * rank) if i not in names]).reshape([shape[i] for i in names])
+    p = fb.SparsityParametersT()
+    p.traversalOrder, p.blockMap, p.dimMetadata = list(order), list(block_map), []
+    nodes = [x]
+    for level, form in enumerate(formats):
+        d = fb.DimensionMetadataT()
+        if form == "d":
+            d.format, d.denseSize = fb.DimensionType.DENSE, x.shape[level]
+            nodes = [n[i] for n in nodes for i in range(x.shape[level])]
+        else:
+            d.format = fb.DimensionType.SPARSE_CSR
+            kept = [[i for i in range(x.shape[level]) if np.any(n[i])] for n in nodes]
+            segments = np.cumsum([0] + [len(k) for k in kept])
+            d.arraySegmentsType, d.arraySegments = _vector(segments, bits)
+            d.arrayIndicesType, d.arrayIndices = _vector([i for k in kept for i in k], bits)
+            nodes = [n[i] for n, k in zip(nodes, kept) for i in k]
+        p.dimMetadata.append(d)
+    return np.array(nodes, dense.dtype).reshape(-1), p
+
+
+def _vector(values, bits):
+    name, dtype = {32: ("Int32Vector", np.int32), 16: ("Uint16Vector", np.uint16), 8: ("Uint8Vector", np.uint8)}[bits]
+    v = getattr(fb, name + "T")()
+    v.values = np.array(values, dtype)
+    return getattr(fb.SparseIndexVector, name), v
 
 
 def output_types(packed):

@@ -71,7 +71,7 @@ func addVersion(c *op.Call, by map[tensor.DType]int) int {
 	if v := by[d]; v > 0 {
 		return v
 	}
-	if c.Node.Op == graph.OpCode(schema.SUB) && elementwise.Broadcasts(&c.In[0], &c.In[1]) {
+	if c.Node.Op == graph.OpCode(schema.SUB) && elementwise.DeepBroadcast(&c.In[0], &c.In[1]) {
 		return 3
 	}
 	return 1

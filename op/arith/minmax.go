@@ -14,31 +14,31 @@ import (
 // compared as they are: operands and result share their parameters. Where the
 // operands do not compare (NaN) the result is operand b.
 var (
-	Maximum = choiceDef(schema.MAXIMUM, choice{
-		f32:  choose(greater[float32]),
-		f16:  chooseHalf(tensor.Float16ToFloat32, greater),
-		bf16: chooseHalf(elementwise.BFloat16ToFloat32, greater),
-		u8:   choose(greater[uint8]), i8: choose(greater[int8]), i16: choose(greater[int16]),
-		i32: choose(greater[int32]), i64: choose(greater[int64]),
+	Maximum = choiceDef(schema.MAXIMUM, elementwise.Kernels{
+		tensor.Float32:  choose(greater[float32]),
+		tensor.Float16:  chooseHalf(tensor.Float16ToFloat32, greater),
+		tensor.BFloat16: chooseHalf(elementwise.BFloat16ToFloat32, greater),
+		tensor.UInt8:    choose(greater[uint8]),
+		tensor.Int8:     choose(greater[int8]),
+		tensor.Int16:    choose(greater[int16]),
+		tensor.Int32:    choose(greater[int32]),
+		tensor.Int64:    choose(greater[int64]),
 	})
-	Minimum = choiceDef(schema.MINIMUM, choice{
-		f32:  choose(less[float32]),
-		f16:  chooseHalf(tensor.Float16ToFloat32, less),
-		bf16: chooseHalf(elementwise.BFloat16ToFloat32, less),
-		u8:   choose(less[uint8]), i8: choose(less[int8]), i16: choose(less[int16]),
-		i32: choose(less[int32]), i64: choose(less[int64]),
+	Minimum = choiceDef(schema.MINIMUM, elementwise.Kernels{
+		tensor.Float32:  choose(less[float32]),
+		tensor.Float16:  chooseHalf(tensor.Float16ToFloat32, less),
+		tensor.BFloat16: chooseHalf(elementwise.BFloat16ToFloat32, less),
+		tensor.UInt8:    choose(less[uint8]),
+		tensor.Int8:     choose(less[int8]),
+		tensor.Int16:    choose(less[int16]),
+		tensor.Int32:    choose(less[int32]),
+		tensor.Int64:    choose(less[int64]),
 	})
 )
 
-// choice holds the kernels of an operator that picks one of two elements.
-type choice struct{ f32, f16, bf16, u8, i8, i16, i32, i64 op.Maker }
-
-func choiceDef(code schema.BuiltinOperator, k choice) *op.Def {
-	kernels := elementwise.Kernels{
-		tensor.Float32: k.f32, tensor.Float16: k.f16, tensor.BFloat16: k.bf16, tensor.UInt8: k.u8, tensor.Int8: k.i8,
-		tensor.Int16: k.i16, tensor.Int32: k.i32, tensor.Int64: k.i64,
-	}
-	t := kernels.Types()
+// choiceDef is the row of an operator that picks one of two elements.
+func choiceDef(code schema.BuiltinOperator, k elementwise.Kernels) *op.Def {
+	t := k.Types()
 	return &op.Def{
 		Code:     graph.OpCode(code),
 		Name:     code.String(),
@@ -48,7 +48,7 @@ func choiceDef(code schema.BuiltinOperator, k choice) *op.Def {
 		Version:  choiceVersion,
 		Since:    []string{"1.14.0", "1.14.0", "2.3.0", "2.3.0"},
 		Quant:    op.SameScale(0, 1),
-		Ref:      kernels.Ref(),
+		Ref:      k.Ref(),
 	}
 }
 
@@ -57,7 +57,7 @@ func choiceVersion(c *op.Call) int {
 	switch {
 	case d == tensor.Int16 && c.In[0].Quant.IsZero():
 		return 4
-	case elementwise.Broadcasts(&c.In[0], &c.In[1]):
+	case elementwise.DeepBroadcast(&c.In[0], &c.In[1]):
 		return 3
 	case d == tensor.Int8 || d == tensor.Int16: // written 16x8 files carry the int8 version
 		return 2
@@ -69,6 +69,7 @@ func greater[T cmp.Ordered](x, y T) bool { return x > y }
 
 func less[T cmp.Ordered](x, y T) bool { return x < y }
 
+// choose is the kernel of x where first(x, y), of y elsewhere.
 func choose[T element | uint8](first func(x, y T) bool) op.Maker {
 	return elementwise.Binary(func(x, y T) T {
 		if first(x, y) {

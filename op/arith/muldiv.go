@@ -100,7 +100,7 @@ func mulQuantized[T int8 | uint8 | int16](c *op.Call) (op.Kernel, error) {
 }
 
 func divVersion(c *op.Call) int {
-	if c.In[0].DType == tensor.UInt8 || elementwise.Broadcasts(&c.In[0], &c.In[1]) {
+	if c.In[0].DType == tensor.UInt8 || elementwise.DeepBroadcast(&c.In[0], &c.In[1]) {
 		return 2
 	}
 	return 1

@@ -245,7 +245,8 @@ func transposeHybrid(c *op.Call) (op.Kernel, error) {
 
 // TransposeConvBias is MediaPipe's Convolution2DTransposeBias: input [N,h,w,I],
 // filter [O,KH,KW,I], bias [O]. Its options are a TfLiteTransposeConvParams. The
-// result is h·stride high with padding SAME and (h − 1)·stride + KH with VALID.
+// result has the declared size where that fits the input, and otherwise is h·stride
+// high with padding SAME and (h − 1)·stride + KH with VALID.
 var TransposeConvBias = &op.Def{
 	Code:     graph.Custom,
 	Name:     "Convolution2DTransposeBias",
@@ -294,6 +295,13 @@ func transposeBiasFacts(c *op.Call) error {
 	}
 	if len(in.Shape) != 4 {
 		return fmt.Errorf("input of shape %v, want [N,H,W,C]: %w", in.Shape, tensor.ErrShape)
+	}
+	if d := &c.Out[0]; !d.Unknown && len(d.Shape) == 4 && d.Shape[1] >= 0 && d.Shape[2] >= 0 {
+		out := tensor.Shape{in.Shape[0], d.Shape[1], d.Shape[2], filter.Shape[0]}
+		if t.check(in, filter, &c.In[2], out) == nil {
+			d.Shape = out
+			return nil
+		}
 	}
 	out := tensor.Shape{in.Shape[0], in.Shape[1], in.Shape[2], filter.Shape[0]}
 	for i, a := range t.axes {

@@ -73,9 +73,9 @@ func Facts(c *op.Call) error {
 	return err
 }
 
-// Broadcasts reports whether two operands differ in shape and the larger rank is
+// DeepBroadcast reports whether two operands differ in shape and the larger rank is
 // above 4, which several operators count as a version of their own.
-func Broadcasts(a, b *op.Fact) bool {
+func DeepBroadcast(a, b *op.Fact) bool {
 	return !a.Shape.Equal(b.Shape) && max(len(a.Shape), len(b.Shape)) > 4
 }
 

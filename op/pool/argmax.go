@@ -12,8 +12,9 @@ import (
 )
 
 // MaxPoolArgmax is MediaPipe's MaxPoolingWithArgmax2D over [N,H,W,C]: the maxima of
-// windows that do not overlap, and where in its window each one lies, counted row by
-// row. Its options are a TfLitePoolParams.
+// windows that do not overlap, and where in its window each one lies. As in XNNPACK,
+// positions are counted column by column and stored as the bits of an int32, whatever
+// the type of the result. Its options are a TfLitePoolParams.
 var MaxPoolArgmax = &op.Def{
 	Code:     graph.Custom,
 	Name:     "MaxPoolingWithArgmax2D",
@@ -89,26 +90,79 @@ func argmaxFacts(c *op.Call) error {
 	return err
 }
 
-// poolArgmax takes the first of equal maxima.
+// poolArgmax takes the first of equal maxima. Windows that reach over the edge see
+// the elements at the edge again.
 func poolArgmax(r *op.Run, p Params) error {
-	in, s := op.F32s(r.In[0]), r.In[0].Shape()
-	top := p.H.Before(s[1], r.Out[0].Shape()[1])
-	left := p.W.Before(s[2], r.Out[0].Shape()[2])
-	out, put := op.F32s(r.Out[0]), indexWriter(r.Out[1])
-	w := r.Out[0].Shape()[2]
-	h := r.Out[0].Shape()[1]
-	return each(r, p, func(b, y0, y1, x0, x1, c, i int) {
-		oy, ox := i/(w*s[3])%h, i/s[3]%w
-		best, at := in[((b*s[1]+y0)*s[2]+x0)*s[3]+c], 0
-		for y := y0; y < y1; y++ {
-			for x := x0; x < x1; x++ {
-				v := in[((b*s[1]+y)*s[2]+x)*s[3]+c]
-				if k := (y-oy*p.H.Stride+top)*p.W.Kernel + x - ox*p.W.Stride + left; v > best || y == y0 && x == x0 {
-					best, at = v, k
+	in, s, o := op.F32s(r.In[0]), r.In[0].Shape(), r.Out[0].Shape()
+	out, indices := op.F32s(r.Out[0]), op.I32s(r.Out[1])
+	top, left := p.H.Before(s[1], o[1]), p.W.Before(s[2], o[2])
+	i := 0
+	for b := range o[0] {
+		for y := range o[1] {
+			if r.Stop() {
+				return op.ErrStopped
+			}
+			for x := range o[2] {
+				for c := range o[3] {
+					out[i], indices[i] = windowMax(p, func(ky, kx int) float32 {
+						iy := min(max(y*p.H.Stride-top+ky, 0), s[1]-1)
+						ix := min(max(x*p.W.Stride-left+kx, 0), s[2]-1)
+						return in[((b*s[1]+iy)*s[2]+ix)*s[3]+c]
+					})
+					i++
 				}
 			}
 		}
-		out[i] = best
-		put(i, at)
-	})
+	}
+	return nil
+}
+
+func windowMax(p Params, at func(ky, kx int) float32) (best float32, index int32) {
+	best = at(0, 0)
+	for kx := range p.W.Kernel {
+		for ky := range p.H.Kernel {
+			if v := at(ky, kx); v > best {
+				best, index = v, int32(kx*p.H.Kernel+ky)
+			}
+		}
+	}
+	return best, index
+}
+
+func unpoolFacts(c *op.Call) error {
+	in, indices := &c.In[0], &c.In[1]
+	if in.Unknown || indices.Unknown {
+		return op.ErrLater
+	}
+	p, err := customParams(c.Node)
+	if err != nil {
+		return err
+	}
+	if len(in.Shape) != 4 || !in.Shape.Equal(indices.Shape) {
+		return fmt.Errorf("input %v with indices %v: %w", in.Shape, indices.Shape, tensor.ErrShape)
+	}
+	out := in.Shape.Clone()
+	for i, a := range []window.Axis{p.H, p.W} {
+		if out[i+1] >= 0 {
+			out[i+1] *= a.Kernel
+		}
+	}
+	c.Out[0].Shape, c.Out[0].Unknown = out, false
+	return nil
+}
+
+func unpool(r *op.Run, p Params) error {
+	in, indices, s := op.F32s(r.In[0]), op.I32s(r.In[1]), r.In[0].Shape()
+	out, o := op.F32s(r.Out[0]), r.Out[0].Shape()
+	clear(out)
+	for i, v := range in {
+		k := int(indices[i])
+		if k < 0 || k >= p.H.Kernel*p.W.Kernel {
+			return fmt.Errorf("index %d in a window of %dx%d: %w", k, p.H.Kernel, p.W.Kernel, tensor.ErrShape)
+		}
+		c, x, y, b := i%s[3], i/s[3]%s[2], i/(s[3]*s[2])%s[1], i/(s[3]*s[2]*s[1])
+		y, x = y*p.H.Kernel+k%p.H.Kernel, x*p.W.Kernel+k/p.H.Kernel
+		out[((b*o[1]+y)*o[2]+x)*o[3]+c] = v
+	}
+	return nil
 }

@@ -95,19 +95,22 @@ func facts(c *op.Call) error {
 	if err != nil {
 		return err
 	}
-	if len(in.Shape) != 4 {
-		return fmt.Errorf("input of shape %v, want [N,H,W,C]: %w", in.Shape, tensor.ErrShape)
+	c.Out[0].Shape, err = p.out(in.Shape)
+	c.Out[0].Unknown = false
+	return err
+}
+
+// out is the shape of the result for an input of the given shape.
+func (p *Params) out(in tensor.Shape) (tensor.Shape, error) {
+	if len(in) != 4 {
+		return nil, fmt.Errorf("input of shape %v, want [N,H,W,C]: %w", in, tensor.ErrShape)
 	}
-	h, err := p.H.Out(p.Padding, in.Shape[1])
+	h, err := p.H.Out(p.Padding, in[1])
 	if err != nil {
-		return err
+		return nil, err
 	}
-	w, err := p.W.Out(p.Padding, in.Shape[2])
-	if err != nil {
-		return err
-	}
-	c.Out[0].Shape, c.Out[0].Unknown = tensor.Shape{in.Shape[0], h, w, in.Shape[3]}, false
-	return nil
+	w, err := p.W.Out(p.Padding, in[2])
+	return tensor.Shape{in[0], h, w, in[3]}, err
 }
 
 func version(c *op.Call) int {

@@ -1,4 +1,5 @@
-// Package quantop holds the operators between real and quantized values.
+// Package quantop holds the operators between real and quantized values, and between
+// sparse and dense ones.
 package quantop
 
 import (
@@ -12,25 +13,31 @@ import (
 )
 
 // Defs lists the package's operators.
-var Defs = []*op.Def{Quantize, Dequantize}
+var Defs = []*op.Def{Quantize, Dequantize, Densify, NumericVerify}
 
 // Quantize is QUANTIZE: real to integer, or integer to integer under other
 // parameters.
 var Quantize = &op.Def{
 	Code:     graph.OpCode(schema.QUANTIZE),
 	Name:     "QUANTIZE",
-	Operands: op.In("input", op.F32|op.Quants).Out("output", op.Quants),
+	Operands: op.In("input", op.F32|op.Quants|op.I32).Out("output", op.Quants|op.I32|op.I4|op.U4),
 	Facts:    op.SameAs(0),
 	Version:  quantizeVersion,
-	Since:    []string{"1.14.0", "2.3.0", "2.14.0"},
+	Since:    []string{"1.14.0", "1.15.0", "2.7.0", "2.21.0", "2.21.0", "2.21.0"},
 	Quant:    op.Quant{None: true},
 	Ref: op.ByType(0, map[tensor.DType]op.Maker{
 		tensor.Float32: op.ByResult(map[tensor.DType]op.Maker{
 			tensor.Int8: quantize[int8], tensor.UInt8: quantize[uint8], tensor.Int16: quantize[int16],
+			tensor.Int4: quantizePacked(-8, 7), tensor.UInt4: quantizePacked(0, 15),
 		}),
 		tensor.Int8:  op.ByResult(requantizers[int8]()),
 		tensor.UInt8: op.ByResult(requantizers[uint8]()),
-		tensor.Int16: op.ByResult(requantizers[int16]()),
+		tensor.Int16: op.ByResult(map[tensor.DType]op.Maker{
+			tensor.Int8: requantize[int16, int8], tensor.Int16: requantize[int16, int16], tensor.Int32: requantize[int16, int32],
+		}),
+		tensor.Int32: op.ByResult(map[tensor.DType]op.Maker{
+			tensor.Int8: requantize[int32, int8], tensor.Int16: requantize[int32, int16],
+		}),
 	}),
 }
 
@@ -38,22 +45,29 @@ var Quantize = &op.Def{
 var Dequantize = &op.Def{
 	Code:     graph.OpCode(schema.DEQUANTIZE),
 	Name:     "DEQUANTIZE",
-	Operands: op.In("input", op.Quants|op.F16).Out("output", op.F32),
+	Operands: op.In("input", op.Quants|op.F16|op.I4|op.I2|op.U4).Out("output", op.F32),
 	Facts:    op.SameAs(0),
 	Version:  dequantizeVersion,
-	Since:    []string{"1.13.1", "1.14.0", "1.15.0"},
+	Since:    []string{"1.13.1", "1.14.0", "1.15.0", "2.2.0", "2.7.0", "2.18.0", "2.21.0", "2.22.0"},
 	Quant:    op.Quant{None: true},
 	Ref: op.ByType(0, map[tensor.DType]op.Maker{
 		tensor.Float16: op.Plain(widen),
 		tensor.Int8:    dequantize[int8],
 		tensor.UInt8:   dequantize[uint8],
 		tensor.Int16:   dequantize[int16],
+		tensor.Int4:    dequantizePacked(true),
+		tensor.Int2:    dequantizePacked(true),
+		tensor.UInt4:   dequantizePacked(false),
 	}),
 }
 
 func quantizeVersion(c *op.Call) int {
-	switch {
-	case c.Out[0].Quant.PerAxis():
+	switch out := &c.Out[0]; {
+	case out.DType == tensor.UInt4:
+		return 5
+	case out.DType == tensor.Int4:
+		return 4
+	case out.Quant.PerAxis():
 		return 3
 	case c.In[0].DType == tensor.Int16:
 		return 2
@@ -62,10 +76,19 @@ func quantizeVersion(c *op.Call) int {
 }
 
 func dequantizeVersion(c *op.Call) int {
-	switch c.In[0].DType {
+	switch in := &c.In[0]; in.DType {
+	case tensor.UInt4:
+		return 8
+	case tensor.Int2:
+		return 7
+	case tensor.Int4:
+		return 6
 	case tensor.Float16:
 		return 3
 	case tensor.Int8, tensor.Int16:
+		if in.DType == tensor.Int8 && in.Quant.PerAxis() {
+			return 5
+		}
 		return 2
 	}
 	return 1
@@ -129,13 +152,33 @@ func quantize[T int8 | uint8 | int16](c *op.Call) (op.Kernel, error) {
 	}}, nil
 }
 
-func requantizers[I int8 | uint8 | int16]() map[tensor.DType]op.Maker {
+// quantizePacked is AffineQuantize to integers of four bits between lo and hi.
+func quantizePacked(lo, hi int32) op.Maker {
+	return func(c *op.Call) (op.Kernel, error) {
+		q := &c.Out[0].Quant
+		if len(q.Scales) != 1 || len(q.ZeroPoints) != 1 {
+			return op.Kernel{}, fmt.Errorf("%v with %d scales: %w", c.Out[0].DType, len(q.Scales), tensor.ErrUnsupported)
+		}
+		scale, zero := q.Scale(), int32(q.Zero())
+		return op.Kernel{Run: func(r *op.Run) error {
+			out := r.Out[0].Bytes()
+			clear(out)
+			for i, x := range op.F32s(r.In[0]) {
+				v := min(max(fixed.ToInt32(fixed.Round(x/scale))+zero, lo), hi)
+				out[i/2] |= byte(v) & 15 << (i % 2 * 4)
+			}
+			return nil
+		}}, nil
+	}
+}
+
+func requantizers[I int8 | uint8]() map[tensor.DType]op.Maker {
 	return map[tensor.DType]op.Maker{
 		tensor.Int8: requantize[I, int8], tensor.UInt8: requantize[I, uint8], tensor.Int16: requantize[I, int16],
 	}
 }
 
-func requantize[I, O int8 | uint8 | int16](c *op.Call) (op.Kernel, error) {
+func requantize[I, O int8 | uint8 | int16 | int32](c *op.Call) (op.Kernel, error) {
 	in, out := &c.In[0], &c.Out[0]
 	for _, f := range []*op.Fact{in, out} {
 		if err := f.Quantized(); err != nil {
@@ -169,6 +212,30 @@ func dequantize[T int8 | uint8 | int16](c *op.Call) (op.Kernel, error) {
 		}
 		return nil
 	}}, nil
+}
+
+// dequantizePacked reads integers of less than a byte.
+func dequantizePacked(signed bool) op.Maker {
+	return func(c *op.Call) (op.Kernel, error) {
+		of, err := axisOf(&c.In[0])
+		if err != nil {
+			return op.Kernel{}, err
+		}
+		bits := c.In[0].DType.Bits()
+		return op.Kernel{
+			Temp: func(in, _ []tensor.Shape) (int, error) { return in[0].Elems() },
+			Run: func(r *op.Run) error {
+				out, values := op.F32s(r.Out[0]), tensor.View[int8](r.Temp)[:r.Out[0].Len()]
+				op.Unpack(values, r.In[0].Bytes(), bits, signed)
+				a := of(r.In[0].Shape())
+				for i, q := range values {
+					scale, zero := a.at(i)
+					out[i] = float32(float64(scale) * float64(int32(q)-zero))
+				}
+				return nil
+			},
+		}, nil
+	}
 }
 
 func widen(r *op.Run) error {

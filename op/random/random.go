@@ -51,11 +51,11 @@ var Multinomial = &op.Def{
 
 func version1(*op.Call) int { return 1 }
 
-// generator makes a node's generator from its seeds.
+// generator makes a node's generator from its seeds, of which LiteRT keeps 32 bits.
 func generator(n *graph.Node) func() any {
 	o := graph.Options[fb.RandomOptionsT](n)
 	return func() any {
-		seed, seed2 := uint64(o.Seed), uint64(o.Seed2)
+		seed, seed2 := uint64(int32(o.Seed)), uint64(int32(o.Seed2))
 		if seed == 0 && seed2 == 0 {
 			seed, seed2 = rand.Uint64(), rand.Uint64()
 		}

@@ -64,7 +64,7 @@ func padFacts(c *op.Call) error {
 	if err != nil {
 		return err
 	}
-	if err := single(c, 1); err != nil {
+	if err := c.CheckSingle(1); err != nil {
 		return err
 	}
 	if len(o.EdgePaddingLow) != len(in) {
@@ -80,7 +80,8 @@ func padFacts(c *op.Call) error {
 	if empty { // LiteRT's result has no elements along any axis then
 		clear(out)
 	}
-	return declare(c, out)
+	c.SetResult(0, c.In[0].DType, out)
+	return nil
 }
 
 func dilateFacts(c *op.Call) error {
@@ -88,7 +89,7 @@ func dilateFacts(c *op.Call) error {
 	if err != nil {
 		return err
 	}
-	if err := single(c, 2); err != nil {
+	if err := c.CheckSingle(2); err != nil {
 		return err
 	}
 	dilations, err := c.Ints(1)
@@ -107,7 +108,8 @@ func dilateFacts(c *op.Call) error {
 			out[i] = (in[i]-1)*d + 1
 		}
 	}
-	return declare(c, out)
+	c.SetResult(0, c.In[0].DType, out)
+	return nil
 }
 
 // spread places element i of an axis at low + i·step of the result, unless it falls

@@ -5,6 +5,7 @@ import (
 	"math/bits"
 
 	"github.com/litequant/litequant/graph"
+	"github.com/litequant/litequant/internal/philox"
 	"github.com/litequant/litequant/internal/schema"
 	"github.com/litequant/litequant/internal/schema/fb"
 	"github.com/litequant/litequant/op"
@@ -31,9 +32,9 @@ func random(d *op.Def) *op.Def {
 func algorithm(n *graph.Node) (most int, run func(r *op.Run) error, err error) {
 	switch a := graph.Options[fb.StablehloRngBitGeneratorOptionsT](n).Algorithm; a {
 	case fb.RngAlgorithmDEFAULT, fb.RngAlgorithmPHILOX:
-		return 3, philox, nil
+		return 3, philoxBits, nil
 	case fb.RngAlgorithmTHREEFRY:
-		return 2, threefry, nil
+		return 2, threefryBits, nil
 	default:
 		return 0, nil, fmt.Errorf("random algorithm %d: %w", a, tensor.ErrUnsupported)
 	}
@@ -54,73 +55,58 @@ func rngFacts(c *op.Call) error {
 	if c.Out[1].Unknown || !c.Out[1].Shape.Known() {
 		return fmt.Errorf("random bits of unknown shape: %w", tensor.ErrUnsupported)
 	}
-	return declare(c, state.Clone())
-}
-
-// philox fills the result with Philox4x32 blocks. Without a third word of state
-// the key is the counter's upper half.
-func philox(r *op.Run) error {
-	in, state := tensor.View[uint32](r.In[0].Bytes()), tensor.View[uint32](r.Out[0].Bytes())
-	counter := [4]uint32{in[2], in[3], in[0], in[1]}
-	if len(in) > 4 {
-		counter[2], counter[3] = in[4], in[5]
-	}
-	copy(state, in)
-	for out := tensor.View[uint32](r.Out[1].Bytes()); len(out) > 0; {
-		block := philox4x32(in[0], in[1], counter)
-		out = out[copy(out, block[:]):]
-		increment(&counter[0], &counter[1])
-		if counter[0]%polled == 0 && r.Stop() {
-			return op.ErrStopped
-		}
-	}
-	state[2], state[3] = counter[0], counter[1]
+	c.SetResult(0, tensor.UInt64, state.Clone())
 	return nil
 }
 
-// threefry fills the result with Threefry2x32 blocks.
-func threefry(r *op.Run) error {
-	in, state := tensor.View[uint32](r.In[0].Bytes()), tensor.View[uint32](r.Out[0].Bytes())
-	counter := [2]uint32{in[2], in[3]}
-	copy(state, in)
-	for out := tensor.View[uint32](r.Out[1].Bytes()); len(out) > 0; {
-		block := threefry2x32(in[0], in[1], counter)
-		out = out[copy(out, block[:]):]
-		increment(&counter[0], &counter[1])
-		if counter[0]%polled == 0 && r.Stop() {
+// philoxBits fills the result with Philox blocks. Without a third word of state the
+// key is the counter's upper half.
+func philoxBits(r *op.Run) error {
+	state := tensor.View[uint64](r.In[0].Bytes())
+	key, upper := words(state[0]), words(state[0])
+	if len(state) > 2 {
+		upper = words(state[2])
+	}
+	return fillBits(r, func(out []uint32, counter [2]uint32) int {
+		block := philox.Block(key, [4]uint32{counter[0], counter[1], upper[0], upper[1]})
+		return copy(out, block[:])
+	})
+}
+
+// threefryBits fills the result with Threefry blocks.
+func threefryBits(r *op.Run) error {
+	key := words(tensor.View[uint64](r.In[0].Bytes())[0])
+	return fillBits(r, func(out []uint32, counter [2]uint32) int {
+		block := threefry2x32(key, counter)
+		return copy(out, block[:])
+	})
+}
+
+// fillBits fills the result block by block, and returns the state with the counter
+// after them. block returns how many words it wrote.
+func fillBits(r *op.Run, block func(out []uint32, counter [2]uint32) int) error {
+	counter := tensor.View[uint64](r.In[0].Bytes())[1]
+	for out := tensor.View[uint32](r.Out[1].Bytes()); len(out) > 0; counter++ {
+		if counter%polled == 0 && r.Stop() {
 			return op.ErrStopped
 		}
+		out = out[block(out, words(counter)):]
 	}
-	state[2], state[3] = counter[0], counter[1]
+	copy(r.Out[0].Bytes(), r.In[0].Bytes())
+	tensor.View[uint64](r.Out[0].Bytes())[1] = counter
 	return nil
 }
 
-// increment adds one to a 64-bit counter of two words.
-func increment(low, high *uint32) {
-	if *low++; *low == 0 {
-		*high++
-	}
-}
+// words splits a number, the lower half first.
+func words(n uint64) [2]uint32 { return [2]uint32{uint32(n), uint32(n >> 32)} }
 
-// philox4x32 is Philox of ten rounds (Salmon et al., "Parallel random numbers: as
-// easy as 1, 2, 3", SC 2011).
-func philox4x32(k0, k1 uint32, c [4]uint32) [4]uint32 {
-	for range 10 {
-		hi0, lo0 := bits.Mul32(0xD2511F53, c[0])
-		hi1, lo1 := bits.Mul32(0xCD9E8D57, c[2])
-		c = [4]uint32{hi1 ^ c[1] ^ k0, lo1, hi0 ^ c[3] ^ k1, lo0}
-		k0 += 0x9E3779B9
-		k1 += 0xBB67AE85
-	}
-	return c
-}
-
-// threefry2x32 is Threefry of twenty rounds, from the same paper.
-func threefry2x32(k0, k1 uint32, c [2]uint32) [2]uint32 {
+// threefry2x32 is Threefry of twenty rounds (Salmon et al., "Parallel Random
+// Numbers: As Easy as 1, 2, 3", SC 2011).
+func threefry2x32(k, c [2]uint32) [2]uint32 {
 	rotations := [2][4]int{{13, 15, 26, 6}, {17, 29, 16, 24}}
-	key := [3]uint32{k0, k1, k0 ^ k1 ^ 0x1BD11BDA}
-	c[0] += k0
-	c[1] += k1
+	key := [3]uint32{k[0], k[1], k[0] ^ k[1] ^ 0x1BD11BDA}
+	c[0] += k[0]
+	c[1] += k[1]
 	for i := range 5 {
 		for _, n := range rotations[i%2] {
 			c[0] += c[1]

@@ -84,23 +84,5 @@ func ranked(c *op.Call, i, least, most int) (tensor.Shape, error) {
 	return s, nil
 }
 
-// single fails if operand i is known not to be one element.
-func single(c *op.Call, i int) error {
-	f := &c.In[i]
-	if f.Unknown || !f.Shape.Known() {
-		return nil
-	}
-	if n, err := f.Shape.Elems(); err != nil || n != 1 {
-		return fmt.Errorf("operand %d of shape %v, want one element: %w", i, f.Shape, tensor.ErrShape)
-	}
-	return nil
-}
-
-// declare sets the first result's shape.
-func declare(c *op.Call, s tensor.Shape) error {
-	c.Out[0].Shape, c.Out[0].Unknown = s, false
-	return nil
-}
-
 // polled is how many steps a kernel makes between two looks at Run.Stop.
 const polled = 1 << 16
