@@ -16,8 +16,8 @@ func Example() {
 	}
 	t = t.WithQuant(tensor.PerTensor(0.5, 128))
 	raw, _ := tensor.Values[uint8](t)
-	fmt.Println(t.DType(), t.Shape(), raw, t.Float32s())
-	// Output: uint8 [1,3] [0 128 255] [-64 0 63.5]
+	fmt.Println(t.DType(), t.Shape(), raw[1], t.Float32s())
+	// Output: uint8 [1,3] 128 [-64 0 63.5]
 }
 
 func ExampleValues() {

@@ -41,10 +41,9 @@ type valueFile struct {
 }
 
 type nodeFile struct {
-	customFormat   fb.CustomOptionsFormat
-	mutating       []bool
-	debugMetadata  int32
-	deprecatedCode int8
+	customFormat  fb.CustomOptionsFormat
+	mutating      []bool
+	debugMetadata int32
 }
 
 // Decode reads a file. Constants are views of it: the caller must not change it
@@ -232,6 +231,9 @@ func (d *decoder) value(t *fb.TensorT) (graph.Value, error) {
 	}
 	v.Sparsity, v.Blockwise = sparsityOf(t.Sparsity), blockwiseOf(t.Quantization)
 	v.Const, err = d.buffer(t.Buffer)
+	if v.Const == nil && v.Sparsity != nil { // all elements are 0
+		v.Const = []byte{}
+	}
 	return v, err
 }
 

@@ -90,7 +90,7 @@ func (a *app) root() *cobra.Command {
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no notes and progress on stderr")
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "more notes on stderr")
 	f.StringVar(&a.model, "model", "", "MODEL, as the TFLite converter takes it")
-	f.MarkHidden("model")
+	_ = f.MarkHidden("model") // fails for unknown flags only
 	root.Flags().Bool("version", false, "print the version")
 	for _, newCommand := range commands {
 		root.AddCommand(newCommand(a))

@@ -111,7 +111,7 @@ func writeArray(w io.Writer, before, qualifier, name string, b []byte, after str
 	fmt.Fprintf(o, "%salignas(16) %sunsigned char %s[] = {", before, qualifier, name)
 	for i, v := range b {
 		if i%12 == 0 {
-			o.WriteString("\n   ")
+			fmt.Fprint(o, "\n   ")
 		}
 		fmt.Fprintf(o, " 0x%02x,", v)
 	}

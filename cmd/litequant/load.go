@@ -192,10 +192,11 @@ func (a *app) readFile(name string) ([]byte, error) {
 	return os.ReadFile(name)
 }
 
-// sizeOnDisk is the size of a file, or of the files in a directory.
+// sizeOnDisk is the size of a file, or of the files in a directory, as far as they
+// can be read.
 func sizeOnDisk(name string) int64 {
 	var n int64
-	filepath.WalkDir(name, func(_ string, d fs.DirEntry, err error) error {
+	_ = filepath.WalkDir(name, func(_ string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return nil
 		}
