@@ -9,9 +9,9 @@ Inputs come from SplitMix64, seeded with the first 8 bytes of the file's SHA-256
 (little-endian), one stream for all invocations of a run, inputs by name:
     uint64 x = (state += 0x9e3779b97f4a7c15);
     x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9; x = (x ^ x >> 27) * 0x94d049bb133111eb; x ^= x >> 31
-An element takes one draw: 8- and 16-bit integers its high bits; int32 and wider
-lo + ((draw >> 32) * (hi - lo) >> 32), lo and hi being the run's "ints", the first
-of RANGES that LiteRT accepts; floats (draw >> 40) * 2^-22 - 2, rounded to the
+An element takes one draw: int32 and wider lo + ((draw >> 32) * (hi - lo) >> 32),
+lo and hi being the run's "ints", the first of RANGES that LiteRT accepts; narrower
+integers its high bits, where lo >= 0 without the signed types' sign; floats (draw >> 40) * 2^-22 - 2, rounded to the
 type; complex numbers two such; booleans the highest bit; strings
 `draw >> 61` letters 'a' + (draw >> 4i & 15).
 
@@ -61,7 +61,8 @@ class Stream:
         elif dtype.kind in "OSU":
             x = np.array([text(int(v)) for v in d], object)
         elif dtype.kind in "iu" and dtype.itemsize <= 2:
-            x = (d >> np.uint64(64 - 8 * dtype.itemsize)).astype(f"u{dtype.itemsize}").view(dtype)
+            positive = dtype.kind == "i" and ints[0] >= 0
+            x = (d >> np.uint64(64 + positive - 8 * dtype.itemsize)).astype(f"u{dtype.itemsize}").view(dtype)
         elif dtype.kind in "iu":
             x = ((d >> np.uint64(32)) * np.uint64(ints[1] - ints[0]) >> np.uint64(32)).astype(np.int64) + ints[0]
         else:
@@ -112,14 +113,14 @@ def runner(path, resolver, signature):
 
 
 def describe(path, resolver):
-    """The runs a file asks for: [signature or None, resize, takes wide integers]."""
+    """The runs a file asks for: [signature or None, resize, takes integers]."""
     it = interpreter(path, resolver)
     runs = []
     for key in list(it.get_signature_list()) or [None]:
         details = (Main(it) if key is None else it.get_signature_runner(key)).get_input_details().values()
-        wide = any(np.dtype(d["dtype"]).kind in "iu" and np.dtype(d["dtype"]).itemsize > 2 for d in details)
+        integers = any(np.dtype(d["dtype"]).kind in "iu" for d in details)
         for resize in [False] + [True] * any(-1 in d["shape_signature"] for d in details):
-            runs.append((key, resize, wide))
+            runs.append((key, resize, integers))
     # REF's SUM of quantized types and its LOCAL_RESPONSE_NORMALIZATION are wrong.
     wrong = any(o["op_name"] in ("SUM", "LOCAL_RESPONSE_NORMALIZATION") for o in it._get_ops_details())
     return runs, wrong
@@ -142,7 +143,7 @@ def execute(path, resolver, signature, resize, ints, seed):
 
 def golden(x):
     """What is kept of an output: see zoo_test.go."""
-    x = np.ascontiguousarray(x)
+    x = np.asarray(x, order="C")
     if x.dtype.kind in "OSU":
         flat = [v if isinstance(v, bytes) else str(v).encode() for v in x.reshape(-1)]
         data = b"".join(len(v).to_bytes(4, "little") + v for v in flat)
@@ -243,8 +244,8 @@ def survey(servers, path, seed):
     wanted, wrong = answer
     order = RESOLVERS[1:] + RESOLVERS[:1] if wrong else RESOLVERS
     runs = []
-    for signature, resize, wide in wanted:
-        run = one(servers, path, order, signature, resize, wide, seed)
+    for signature, resize, integers in wanted:
+        run = one(servers, path, order, signature, resize, integers, seed)
         if "refused" in run and resize:
             continue
         runs.append({"signature": signature or "", "resized": resize} | run)
@@ -253,10 +254,10 @@ def survey(servers, path, seed):
     return {"runs": runs}
 
 
-def one(servers, path, order, signature, resize, wide, seed):
+def one(servers, path, order, signature, resize, integers, seed):
     why = None
     for resolver in order:
-        for ints in RANGES if wide else RANGES[:1]:
+        for ints in RANGES if integers else RANGES[:1]:
             status, answer = servers.both("execute", path, resolver, signature, resize, ints, seed)
             if status == "ok":
                 return {"oracle": resolver, "ints": ints} | answer

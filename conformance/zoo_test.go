@@ -397,6 +397,14 @@ func (s *stream) wide() int64 {
 	return s.ints[0] + int64(s.draw()>>32*uint64(s.ints[1]-s.ints[0])>>32)
 }
 
+// narrow returns a signed integer's bits.
+func (s *stream) narrow(bits int) uint64 {
+	if s.ints[0] >= 0 {
+		bits--
+	}
+	return s.draw() >> (64 - bits)
+}
+
 func (s *stream) text() string {
 	d := s.draw()
 	b := make([]byte, d>>61)
@@ -411,11 +419,11 @@ func (s *stream) fill(d tensor.DType, shape tensor.Shape) (tensor.Tensor, error)
 	case tensor.Float32:
 		return filled(shape, func() float32 { return float32(s.float()) })
 	case tensor.Int8:
-		return filled(shape, func() int8 { return int8(s.draw() >> 56) })
+		return filled(shape, func() int8 { return int8(s.narrow(8)) })
 	case tensor.UInt8:
 		return filled(shape, func() uint8 { return uint8(s.draw() >> 56) })
 	case tensor.Int16:
-		return filled(shape, func() int16 { return int16(s.draw() >> 48) })
+		return filled(shape, func() int16 { return int16(s.narrow(16)) })
 	case tensor.UInt16:
 		return filled(shape, func() uint16 { return uint16(s.draw() >> 48) })
 	case tensor.Int32:
@@ -460,4 +468,3 @@ func filled[T tensor.Element](shape tensor.Shape, next func() T) (tensor.Tensor,
 	}
 	return tensor.Of(shape, v...)
 }
-

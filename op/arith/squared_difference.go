@@ -20,7 +20,8 @@ var SquaredDifference = &op.Def{
 	Alias:    []int{0, 1},
 	Version:  elementwise.VersionBy(map[tensor.DType]int{tensor.Int8: 2, tensor.Int16: 2}),
 	Since:    []string{"1.13.1", "2.5.0"},
-	Quant:    op.Quant{In: []op.Rule{op.Activation(), op.Activation()}},
+	// TensorFlow quantizes it in 16x8 too, but no runtime has an int16 kernel.
+	Quant: op.Quant{In: []op.Rule{op.Activation(), op.Activation()}, No16: true},
 	Ref: op.ByType(0, map[tensor.DType]op.Maker{
 		tensor.Float32: elementwise.Binary(squaredDifference[float32]),
 		tensor.Int32:   elementwise.Binary(squaredDifference[int32]),

@@ -2,6 +2,7 @@ package spectral
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/litequant/litequant/graph"
 	"github.com/litequant/litequant/internal/schema"
@@ -109,6 +110,18 @@ func rfft2D(r *op.Run) error {
 				out[(plane*height+y)*half+x] = complex(float32(lineRe[y]), float32(lineIm[y]))
 			}
 		}
+		markReal(out[plane*height*half:], height, half)
 	}
 	return nil
+}
+
+// markReal sets the imaginary part of the four sums that are their own conjugates to
+// -0, as LiteRT does.
+func markReal(out []complex64, height, half int) {
+	zero := float32(math.Copysign(0, -1))
+	for _, y := range [2]int{0, height / 2} {
+		for _, x := range [2]int{0, half - 1} {
+			out[y*half+x] = complex(real(out[y*half+x]), zero)
+		}
+	}
 }

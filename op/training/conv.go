@@ -7,8 +7,9 @@ import (
 	"github.com/litequant/litequant/tensor"
 )
 
-// ConvInputGrad is the gradient of CONV_2D with respect to its input: operands
-// filter, dy, and the input for its shape. Options: CONV_2D's.
+// ConvInputGrad is the gradient of CONV_2D or DEPTHWISE_CONV_2D with respect to the
+// input: operands filter, dy, and the input for its shape. Options: the
+// convolution's, which tell the two apart.
 var ConvInputGrad = def(ConvInputGradCode, "CONV_2D_INPUT_GRAD",
 	op.In("filter", op.F32).In("dy", op.F32).In("x", op.F32).Out("dx", op.F32), like(2),
 	func(c *op.Call) (op.Kernel, error) {
@@ -26,8 +27,9 @@ var ConvInputGrad = def(ConvInputGradCode, "CONV_2D_INPUT_GRAD",
 		}}, nil
 	})
 
-// ConvFilterGrad is the gradient of CONV_2D with respect to its filter: operands
-// x, dy, and the filter for its shape. Options: CONV_2D's.
+// ConvFilterGrad is the gradient of CONV_2D or DEPTHWISE_CONV_2D with respect to the
+// filter: operands x, dy, and the filter for its shape. Options: the
+// convolution's.
 var ConvFilterGrad = def(ConvFilterGradCode, "CONV_2D_FILTER_GRAD",
 	op.In("x", op.F32).In("dy", op.F32).In("filter", op.F32).Out("dfilter", op.F32), like(2),
 	func(c *op.Call) (op.Kernel, error) {
@@ -45,11 +47,14 @@ var ConvFilterGrad = def(ConvFilterGradCode, "CONV_2D_FILTER_GRAD",
 		}}, nil
 	})
 
-// pairs visits every product x[i]·filter[w] that contributes to y[o] of an
-// ungrouped convolution.
+// pairs visits every product x[i]·filter[w] that contributes to y[o].
 func pairs(p conv.Params, in, filter, out tensor.Shape, f func(i, w, o int)) {
 	beforeH, beforeW := p.H.Before(in[1], out[1]), p.W.Before(in[2], out[2])
-	channels := filter[3]
+	run, filterC, filterPos := filter[3], filter[1]*filter[2]*filter[3], filter[3] // as in conv: OHWI, groups of channels
+	if p.Depthwise {
+		run, filterC, filterPos = 1, 1, filter[3]
+	}
+	share := out[3] / max(in[3]/run, 1) // outputs that read the same channels
 	o := 0
 	for b := range out[0] {
 		for y := range out[1] {
@@ -62,9 +67,9 @@ func pairs(p conv.Params, in, filter, out tensor.Shape, f func(i, w, o int)) {
 							if iy < 0 || iy >= in[1] || ix < 0 || ix >= in[2] {
 								continue
 							}
-							at := ((b*in[1]+iy)*in[2] + ix) * in[3]
-							w := ((c*p.H.Kernel+ky)*p.W.Kernel + kx) * channels
-							for k := range channels {
+							at := ((b*in[1]+iy)*in[2]+ix)*in[3] + c/share*run
+							w := c*filterC + (ky*p.W.Kernel+kx)*filterPos
+							for k := range run {
 								f(at+k, w+k, o)
 							}
 						}

@@ -15,9 +15,15 @@ import (
 var CrossEntropy = def(CrossEntropyCode, "SPARSE_CROSS_ENTROPY",
 	op.In("logits", op.F32).In("labels", op.I32).Out("loss", op.F32).Out("dlogits", op.F32),
 	func(c *op.Call) error {
+		if c.In[0].Unknown {
+			return op.ErrLater
+		}
 		s := c.In[0].Shape
 		if len(s) != 2 {
 			return fmt.Errorf("logits of shape %v, want [batch, classes]: %w", s, tensor.ErrShape)
+		}
+		if l := c.In[1].Shape; !c.In[1].Unknown && !op.Compatible(l, s[:1]) {
+			return fmt.Errorf("labels of shape %v for logits %v, want a class number each: %w", l, s, tensor.ErrShape)
 		}
 		c.Out[0].Shape, c.Out[0].Unknown = tensor.Shape{s[0]}, false
 		c.Out[1].Shape, c.Out[1].Unknown = s, false

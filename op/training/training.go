@@ -1,12 +1,16 @@
 // Package training holds the internal operators that training adds to a graph:
-// the loss, the gradients TFLite has no operator for, and the optimisers' steps.
-// No file can hold them. Values are float32 throughout.
+// layers that training treats differently from inference, the loss, the gradients
+// TFLite has no operator for, and the optimisers' steps. No file can hold them.
+// Values are float32 throughout.
 package training
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/litequant/litequant/graph"
+	"github.com/litequant/litequant/internal/libm"
+	"github.com/litequant/litequant/internal/schema/fb"
 	"github.com/litequant/litequant/op"
 	"github.com/litequant/litequant/tensor"
 )
@@ -23,16 +27,26 @@ const (
 	AveragePoolGradCode
 	ClampGradCode
 	SoftmaxGradCode
+	GeluGradCode
 	SumToCode
 	ReshapeLikeCode
+	ReduceGradCode
+	MoveGradCode
+	DropoutCode
+	DropoutStepCode
+	BatchNormCode
+	BatchNormStepCode
+	BatchNormGradCode
 	AdamCode
 	SGDCode
+	RMSPropCode
 )
 
 // Defs lists the package's operators.
 var Defs = []*op.Def{
 	CrossEntropy, ConvInputGrad, ConvFilterGrad, DenseInputGrad, DenseWeightsGrad, BiasGrad,
-	MaxPoolGrad, AveragePoolGrad, ClampGrad, SoftmaxGrad, SumTo, ReshapeLike, Adam, SGD,
+	MaxPoolGrad, AveragePoolGrad, ClampGrad, SoftmaxGrad, GeluGrad, SumTo, ReshapeLike, ReduceGrad, MoveGrad,
+	Dropout, DropoutStep, BatchNorm, BatchNormStep, BatchNormGrad, Adam, SGD, RMSProp,
 }
 
 // def is a row of this package: float operands, no version, no quantization.
@@ -111,53 +125,33 @@ var SoftmaxGrad = def(SoftmaxGradCode, "SOFTMAX_GRAD", op.In("y", op.F32).In("dy
 // Scale is a factor.
 type Scale struct{ Factor float32 }
 
-// ReshapeLike gives operand 0 the shape of operand 1, which has as many elements.
-var ReshapeLike = &op.Def{
-	Code: ReshapeLikeCode, Name: "RESHAPE_LIKE",
-	Operands: op.In("x", op.F32).In("shape of", op.Any).Out("y", op.F32),
-	Facts: func(c *op.Call) error {
-		c.Out[0].Shape, c.Out[0].Unknown = c.In[1].Shape, c.In[1].Unknown
-		return nil
-	},
-	View: true, Alias: []int{0}, Quant: op.Quant{None: true},
-	Ref: op.Plain(func(r *op.Run) error {
-		copy(op.F32s(r.Out[0]), op.F32s(r.In[0]))
-		return nil
-	}),
+// GeluGrad is the gradient of GELU: dy·(Φ(x) + x·φ(x)), or that of its
+// approximation by tanh. Options: GELU's.
+var GeluGrad = def(GeluGradCode, "GELU_GRAD", op.In("x", op.F32).In("dy", op.F32).Out("dx", op.F32), like(0),
+	func(c *op.Call) (op.Kernel, error) {
+		slope := geluSlope
+		if graph.Options[fb.GeluOptionsT](c.Node).Approximate {
+			slope = tanhGeluSlope
+		}
+		return op.Kernel{Run: func(r *op.Run) error {
+			dy, dx := op.F32s(r.In[1]), op.F32s(r.Out[0])
+			for i, x := range op.F32s(r.In[0]) {
+				dx[i] = dy[i] * slope(x)
+			}
+			return nil
+		}}, nil
+	})
+
+func geluSlope(x float32) float32 {
+	const invSqrtTau = 0.39894228040143267794 // 1/√(2π)
+	density := float32(libm.Expf(-0.5*float32(x*x)) * invSqrtTau)
+	return float32(0.5*libm.Erfcf(-x*(math.Sqrt2/2))) + float32(x*density)
 }
 
-// SumTo sums operand 0 over the axes along which operand 1 was broadcast to it.
-var SumTo = def(SumToCode, "SUM_TO", op.In("dy", op.F32).In("shape of", op.F32).Out("dx", op.F32),
-	func(c *op.Call) error {
-		c.Out[0].Shape, c.Out[0].Unknown = c.In[1].Shape, c.In[1].Unknown
-		return nil
-	},
-	op.Plain(func(r *op.Run) error {
-		dy, dx := op.F32s(r.In[0]), op.F32s(r.Out[0])
-		clear(dx)
-		stride := strides(r.In[0].Shape(), r.Out[0].Shape())
-		s := r.In[0].Shape()
-		for i, g := range dy {
-			at, rest := 0, i
-			for k := len(s) - 1; k >= 0; k-- {
-				at += rest % s[k] * stride[k]
-				rest /= s[k]
-			}
-			dx[at] += g
-		}
-		return nil
-	}))
-
-// strides returns, for each axis of the broadcast shape, the stride in the
-// smaller one, 0 along broadcast axes.
-func strides(big, small tensor.Shape) []int {
-	st := make([]int, len(big))
-	n := 1
-	for k := len(small) - 1; k >= 0; k-- {
-		if small[k] != 1 {
-			st[k+len(big)-len(small)] = n
-		}
-		n *= small[k]
-	}
-	return st
+func tanhGeluSlope(x float32) float32 {
+	const a, b = 0.79788456080286535588, 0.044715 // √(2/π)
+	square := float32(x * x)
+	t := libm.Tanhf(a * float32(x*(1+float32(b*square))))
+	inner := a * (1 + float32(3*b*square))
+	return float32(0.5*(1+t)) + float32(float32(0.5*x)*float32((1-float32(t*t))*inner))
 }

@@ -1,4 +1,8 @@
-"""MAX_POOL_2D and AVERAGE_POOL_2D."""
+"""MAX_POOL_2D, AVERAGE_POOL_2D, L2_POOL_2D and MediaPipe's pooling with indices."""
+
+import struct
+
+import numpy as np
 
 from ..case import Case, floats, ints, label, operator, pairs, scale_of, zero_of
 from ..model import NONE, RELU, RELU6, RELU_N1_TO_1, SAME, VALID, Model, Quant, options
@@ -6,7 +10,7 @@ from .conv import out_size
 
 
 def pools(rng, name):
-    for dtype, version in (("float32", 1), ("int8", 2), ("uint8", 1), ("int16", 3)):
+    for dtype, version in (("float32", 1),) if name == "L2_POOL_2D" else (("float32", 1), ("int8", 2), ("uint8", 1), ("int16", 3)):
         axes = dict(
             size=[(1, 1), (4, 4), (5, 7), (9, 3)], kernel=[(1, 1), (2, 2), (3, 2), (5, 5)], stride=[(1, 1), (2, 2), (1, 3), (4, 2)],
             padding=[SAME, VALID], act=[NONE, RELU, RELU6, RELU_N1_TO_1], batch=[1, 3], channels=[1, 3, 17, 64], special=[False, True],
@@ -35,3 +39,40 @@ def max_pool(rng):
 @operator("AVERAGE_POOL_2D")
 def average_pool(rng):
     yield from pools(rng, "AVERAGE_POOL_2D")
+
+
+@operator("L2_POOL_2D")
+def l2_pool(rng):
+    yield from pools(rng, "L2_POOL_2D")
+
+
+def windows(padding, kernel):
+    """A TfLitePoolParams of windows that do not overlap."""
+    (kh, kw) = kernel
+    return struct.pack("<10i", 1 + padding, kw, kh, kw, kh, 0, 0, 0, 0, 0)
+
+
+WINDOWS = dict(size=[(1, 1), (4, 4), (5, 7), (6, 3)], kernel=[(2, 2), (3, 2), (2, 3), (1, 1)], batch=[1, 2], channels=[1, 3, 8])
+
+
+@operator("MaxPoolingWithArgmax2D")
+def max_pool_argmax(rng):
+    for i, o in enumerate(pairs(padding=[SAME, VALID], **WINDOWS)):
+        if any(n < k for n, k in zip(o["size"], o["kernel"])):
+            o["padding"] = SAME
+        m, shape = Model(), [o["batch"], *o["size"], o["channels"]]
+        out = [o["batch"], *(out_size(n, k, k, 1, o["padding"]) for n, k in zip(o["size"], o["kernel"])), o["channels"]]
+        y = [m.input("float32", shape), m.output("float32", out), m.output("float32", out)]
+        m.custom("MaxPoolingWithArgmax2D", y[:1], y[1:], windows(o["padding"], o["kernel"]))
+        yield Case(label("float32", i, k=o["kernel"], p=o["padding"]), m, [floats(rng, shape)], "default")
+
+
+@operator("MaxUnpooling2D")
+def max_unpool(rng):
+    for i, o in enumerate(pairs(**WINDOWS)):
+        m, shape, (kh, kw) = Model(), [o["batch"], *o["size"], o["channels"]], o["kernel"]
+        x, k = m.input("float32", shape), m.input("float32", shape)
+        y = m.output("float32", [o["batch"], o["size"][0] * kh, o["size"][1] * kw, o["channels"]])
+        m.custom("MaxUnpooling2D", [x, k], [y], windows(VALID, o["kernel"]))
+        at = rng.integers(0, kh * kw, size=shape).astype(np.int32)
+        yield Case(label("float32", i, k=o["kernel"]), m, [floats(rng, shape), at.view(np.float32)], "default")

@@ -66,3 +66,51 @@ def dequantize(rng):
         y = m.output("float32", shape)
         m.op("DEQUANTIZE", [c], [y], version=3)
         yield Case(label("float16-constant", i), m, [])
+
+
+@operator("QUANTIZE")
+def wide(rng):
+    for src, dst in (("int32", "int8"), ("int32", "int16"), ("int16", "int32")):
+        for i, shape in enumerate(SHAPES * 2):
+            m = Model()
+            a = scale_of(rng)
+            b = np.float32(a * 2.0 ** (rng.uniform(6, 20) if src == "int32" else rng.uniform(-6, 6)))
+            za = int(rng.integers(-99, 99)) if src == "int32" else 0
+            zb = zero_of(rng, dst) if dst == "int8" else 0
+            m.op("QUANTIZE", [m.input(src, shape, Quant(a, za))], [m.output(dst, shape, Quant(b, zb))], version=2)
+            x = rng.integers(-(2**26), 2**26, size=shape).astype(src) if src == "int32" else ints(rng, src, shape)
+            yield Case(label(f"{src}-{dst}", i), m, [x])
+
+
+@operator("QUANTIZE")
+def packed(rng):
+    for dtype, low, high in (("int4", -8, 7), ("uint4", 0, 15)):
+        for i, shape in enumerate(SHAPES * 2):
+            for direct in ([True, False] if dtype == "int4" else [False]):
+                m = Model()
+                q = Quant(scale_of(rng), int(rng.integers(low, high, endpoint=True)))
+                x, y = m.input("float32", shape), m.value(dtype, shape, q)
+                m.op("QUANTIZE", [x], [y], version=5)
+                if direct:
+                    m.sub.outputs.append(y)
+                else:
+                    m.op("DEQUANTIZE", [y], [m.output("float32", shape)], version=8)
+                yield Case(label(f"float32-{dtype}" + ("" if direct else "-back"), i), m, [floats(rng, shape, float(q.scale[0]) * 9)])
+
+
+@operator("DEQUANTIZE")
+def packed_constants(rng):
+    for dtype, bits, version in (("int4", 4, 6), ("uint4", 4, 8), ("int2", 2, 7)):
+        low, high = (0, 16) if dtype == "uint4" else (-(1 << bits - 1), 1 << bits - 1)
+        for i, shape in enumerate([(7,), (2, 3, 5), (), (4, 8)]):
+            m = Model()
+            v = rng.integers(low, high, size=shape).astype("uint8" if dtype == "uint4" else "int8")
+            q = Quant(np.float32(2.0 ** rng.uniform(-20, 3)), int(rng.integers(low, high)))
+            m.op("DEQUANTIZE", [m.packed(v, bits, q)], [m.output("float32", shape)], version=version)
+            yield Case(label(dtype, i), m, [])
+        for axis in range(3):
+            m, n = Model(), (4, 3, 5)[axis]
+            v = rng.integers(low, high, size=(4, 3, 5)).astype("uint8" if dtype == "uint4" else "int8")
+            q = Quant([scale_of(rng) for _ in range(n)], rng.integers(low, high, size=n), axis)
+            m.op("DEQUANTIZE", [m.packed(v, bits, q)], [m.output("float32", (4, 3, 5))], version=version)
+            yield Case(label("per-axis-" + dtype, axis), m, [])

@@ -102,10 +102,6 @@ PADS = [  # shape, low, high, interior
 ]
 
 
-def rank_of(shape):
-    return len(shape)
-
-
 @operator("STABLEHLO_PAD")
 def pad(rng):
     for dtype in [*MOVABLE, "complex128"]:
@@ -291,31 +287,51 @@ def rng_bit_generator(rng):
                     yield Case(label(f"{name}{words}-{dtype}", i), m, [s])
 
 
+PASSED = [*MOVABLE, "complex128", "string"]  # what a subgraph may take and return
+
+
+def anything(rng, dtype, shape):
+    if dtype == "string":
+        return np.array([[b"", b"a", b"bcd"][i] for i in rng.integers(3, size=int(np.prod(shape)))], object).reshape(shape)
+    return elements(rng, dtype, shape)
+
+
+def called(m, dtype, shape, nodes, outputs):
+    """A function of two operands: nodes are names of binary operators, outputs 0 and 1 the operands, 2 and on the nodes."""
+    n, f = m.function()
+    values = [f.input(dtype, shape), f.input(dtype, shape)]
+    for name in nodes:
+        values.append(f.value(dtype, shape))
+        f.op(name, values[:2], values[-1:])
+    f.sub.outputs = [values[i] for i in outputs]
+    return n
+
+
 @operator("STABLEHLO_COMPOSITE")
 def composite(rng):
-    for i, (dtype, shape) in enumerate(itertools.product(("float32", "int32", "bool"), [(2, 3), (), (0, 2)])):
-        m = Program()
-        n, f = m.function()
-        a, b = f.input(dtype, shape), f.input(dtype, shape)
-        f.op("STABLEHLO_MAXIMUM", [a, b], [f.output(dtype, shape)])
-        f.op("STABLEHLO_MINIMUM", [a, b], [f.output(dtype, shape)])
-        o = options("StableHLOComposite", name="test.sort", decompositionSubgraphIndex=n, compositeAttributes=np.zeros(0, np.uint8))
-        m.op("STABLEHLO_COMPOSITE", [m.input(dtype, shape), m.input(dtype, shape)], [m.output(dtype, shape), m.output(dtype, shape)], o)
-        steps = [[np.asarray(numbers(rng, dtype, shape)) for _ in range(2)] for _ in range(2)]
-        yield Case(label(dtype, i), m, steps)
+    for dtype in PASSED:
+        for i, shape in enumerate([(2, 3), (4,)] if dtype == "string" else [(2, 3), (), (0, 2)]):
+            m = Program()
+            if dtype in ALL:
+                n = called(m, dtype, shape, ["STABLEHLO_MAXIMUM", "STABLEHLO_MINIMUM"], [2, 3])
+            else:
+                n = called(m, dtype, shape, [], [1, 0])
+            o = options("StableHLOComposite", name="test.sort", decompositionSubgraphIndex=n, compositeAttributes=np.zeros(0, np.uint8))
+            m.op("STABLEHLO_COMPOSITE", [m.input(dtype, shape), m.input(dtype, shape)], [m.output(dtype, shape), m.output(dtype, shape)], o)
+            steps = [[anything(rng, dtype, shape) for _ in range(2)] for _ in range(2)]
+            yield Case(label(dtype, i), m, steps)
 
 
 @operator("STABLEHLO_CASE")
 def case(rng):
-    for i, (dtype, shape) in enumerate(itertools.product(("float32", "int32"), [(2, 3), (5,)])):
-        m = Program()
-        branches = []
-        for name in BODIES[1:4]:
-            n, f = m.function()
-            a, b = f.input(dtype, shape), f.input(dtype, shape)
-            f.op(name, [a, b], [f.output(dtype, shape)])
-            branches.append(n)
-        o = options("StablehloCase", branchSubgraphIndices=branches)
-        m.op("STABLEHLO_CASE", [m.input("int32", ()), m.input(dtype, shape), m.input(dtype, shape)], [m.output(dtype, shape)], o)
-        steps = [[np.int32(k).reshape(()), *(np.asarray(numbers(rng, dtype, shape)) for _ in range(2))] for k in (0, 1, 2, -1, 7)]
-        yield Case(label(dtype, i), m, steps, "builtin")
+    for dtype in PASSED:
+        for i, shape in enumerate([(2, 3), (5,)]):
+            m = Program()
+            if dtype in ALL:
+                branches = [called(m, dtype, shape, [name], [2]) for name in BODIES[1:4]]
+            else:
+                branches = [called(m, dtype, shape, [], [k]) for k in (1, 0)]
+            o = options("StablehloCase", branchSubgraphIndices=branches)
+            m.op("STABLEHLO_CASE", [m.input("int32", ()), m.input(dtype, shape), m.input(dtype, shape)], [m.output(dtype, shape)], o)
+            steps = [[np.int32(k).reshape(()), *(anything(rng, dtype, shape) for _ in range(2))] for k in (0, 1, 2, -1, 7)]
+            yield Case(label(dtype, i), m, steps, "builtin")

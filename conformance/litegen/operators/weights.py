@@ -29,7 +29,7 @@ def convolution(rng, depthwise, itype, bits, per_channel, o, ftype=None):
     values = small(rng, bits, shape)
     f = m.packed(values, bits, q) if bits < 8 else m.const(values.view(ftype or np.int8), q)
     depth = kh * kw * (1 if depthwise else c)
-    spread = np.sqrt(depth) * (9000.0 if itype == "int16" else 74.0) * values.std()
+    spread = np.sqrt(depth) * (9000.0 if itype == "int16" else 74.0) * (values.std() + 0.5)
     btype = {"float32": "float32", "int8": "int32", "int16": "int64"}[itype]
     if quantized:
         b = m.const(rng.integers(-int(spread) - 1, int(spread) + 1, size=[co]).astype(btype), Quant(s_in * s_w, 0))

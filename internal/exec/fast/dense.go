@@ -19,7 +19,7 @@ var denseForms = map[form]Maker{
 // denseKernel covers FULLY_CONNECTED with constant weights.
 func denseKernel(e *Env, c *op.Call) (op.Kernel, bool, error) {
 	mk := denseForms[form{c.In[0].DType, c.In[1].DType}]
-	if mk == nil || !weightsKnown(c) && c.In[1].DType != tensor.Float32 || len(c.In[1].Shape) != 2 {
+	if mk == nil || c.Out[0].DType != c.In[0].DType || !weightsKnown(c) && c.In[1].DType != tensor.Float32 || len(c.In[1].Shape) != 2 {
 		return op.Kernel{}, false, nil
 	}
 	return mk(e, c)

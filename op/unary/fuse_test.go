@@ -1,9 +1,0 @@
-package unary
-
-import (
-	"testing"
-
-	"github.com/litequant/litequant/internal/fusecheck"
-)
-
-func TestNoFusedInstructions(t *testing.T) { fusecheck.Check(t, ".") }
