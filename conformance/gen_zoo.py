@@ -1,9 +1,11 @@
-"""Runs LiteRT over a folder of .tflite files: gen_zoo.py FOLDER [--only PART].
+"""Runs LiteRT over a folder of .tflite files: gen_zoo.py FOLDER [--out FILE].
 
-Writes testdata/zoo.json.gz: by SHA-256 of a file either why LiteRT refuses it or
-runs. A run is a signature (or, where there is none, the main subgraph), once in
-the declared shapes and, where inputs have unknown dimensions, once more with
-those set to 3; two invocations each, so that variables show. zoo_test.go reads it.
+Writes testdata/zoo.json.gz or FILE (zoo_test.go also reads FOLDER/zoo.json.gz): by
+SHA-256 of a file either why LiteRT refuses it or runs. A run is a signature (or,
+where there is none, the main subgraph) in the declared shapes, and if LiteRT takes
+them once more in others: unknown dimensions are 3 then; where there are none, the
+first dimension of every input doubles. Each has two invocations, so that variables
+show.
 
 Inputs come from SplitMix64, seeded with the first 8 bytes of the file's SHA-256
 (little-endian), one stream for all invocations of a run, inputs by name:
@@ -119,11 +121,21 @@ def describe(path, resolver):
     for key in list(it.get_signature_list()) or [None]:
         details = (Main(it) if key is None else it.get_signature_runner(key)).get_input_details().values()
         integers = any(np.dtype(d["dtype"]).kind in "iu" for d in details)
-        for resize in [False] + [True] * any(-1 in d["shape_signature"] for d in details):
-            runs.append((key, resize, integers))
-    # REF's SUM of quantized types and its LOCAL_RESPONSE_NORMALIZATION are wrong.
-    wrong = any(o["op_name"] in ("SUM", "LOCAL_RESPONSE_NORMALIZATION") for o in it._get_ops_details())
-    return runs, wrong
+        runs += [(key, resize, integers) for resize in (False, True)]
+    return runs, reference_errs(path, it)
+
+
+def reference_errs(path, it):
+    """Whether the file has SUM or LOCAL_RESPONSE_NORMALIZATION, or weights quantized
+    in blocks (REF takes their scale as 0)."""
+    from ai_edge_litert import schema_py_generated as fb
+
+    with open(path, "rb") as f:
+        m = fb.Model.GetRootAs(f.read())
+    tensors = [s.Tensors(i) for s in map(m.Subgraphs, range(m.SubgraphsLength())) for i in range(s.TensorsLength())]
+    details = [q.DetailsType() for q in (t.Quantization() for t in tensors) if q is not None]
+    wrong = "SUM", "LOCAL_RESPONSE_NORMALIZATION"
+    return fb.QuantizationDetails.BlockwiseQuantization in details or any(o["op_name"] in wrong for o in it._get_ops_details())
 
 
 def execute(path, resolver, signature, resize, ints, seed):
@@ -131,14 +143,23 @@ def execute(path, resolver, signature, resize, ints, seed):
     call = runner(path, resolver, signature)
     stream, steps = Stream(seed), []
     details = sorted(call.get_input_details().items(), key=lambda kv: (len(kv[0]), kv[0]) if signature is None else kv[0])
-    shapes = {}
-    for name, d in details:
-        unknown = d["shape_signature"] if resize else []
-        shapes[name] = [UNKNOWN if i < len(unknown) and unknown[i] < 0 else int(n) for i, n in enumerate(d["shape"])]
+    shapes = shapes_of(details, resize)
     for _ in range(STEPS):
         values = {name: stream.fill(np.dtype(d["dtype"]), shapes[name], ints) for name, d in details}
         steps.append({name: golden(x) for name, x in sorted(call(**values).items())})
     return {"in": [[name, shapes[name]] for name, _ in details], "out": steps}
+
+
+def shapes_of(details, resize):
+    shapes = {name: [int(n) for n in d["shape"]] for name, d in details}
+    if not resize:
+        return shapes
+    if any(-1 in d["shape_signature"] for _, d in details):
+        for name, d in details:
+            shapes[name] = [UNKNOWN if u < 0 else n for n, u in zip(shapes[name], d["shape_signature"])] or shapes[name]
+    else:
+        shapes = {name: [2 * s[0]] + s[1:] if s else s for name, s in shapes.items()}
+    return shapes
 
 
 def golden(x):
@@ -246,7 +267,7 @@ def survey(servers, path, seed):
     runs = []
     for signature, resize, integers in wanted:
         run = one(servers, path, order, signature, resize, integers, seed)
-        if "refused" in run and resize:
+        if resize and ("refused" in run or all(run["in"] == r.get("in") for r in runs[-1:])):
             continue
         runs.append({"signature": signature or "", "resized": resize} | run)
     if all("refused" in r for r in runs):
@@ -268,6 +289,7 @@ def one(servers, path, order, signature, resize, integers, seed):
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("folder")
+    p.add_argument("--out", default=os.path.join(HERE, "testdata", "zoo.json.gz"))
     p.add_argument("--only", default="", help="print the entries of files whose path contains this; write nothing")
     a = p.parse_args()
     servers, zoo = Servers(), {}
@@ -286,10 +308,9 @@ def main():
     servers.close()
     if a.only:
         return
-    out = os.path.join(HERE, "testdata", "zoo.json.gz")
-    with open(out, "wb") as f, gzip.GzipFile(filename="", fileobj=f, mode="wb", mtime=0) as z:
+    with open(a.out, "wb") as f, gzip.GzipFile(filename="", fileobj=f, mode="wb", mtime=0) as z:
         z.write(json.dumps(dict(sorted(zoo.items())), indent=0).encode())
-    print(f"{len(zoo)} files, {os.path.getsize(out)} bytes")
+    print(f"{len(zoo)} files, {os.path.getsize(a.out)} bytes")
 
 
 if __name__ == "__main__":

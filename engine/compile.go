@@ -83,6 +83,8 @@ type subProgram struct {
 	model *graph.Model
 	facts []op.Fact // of every value, as far as known without input shapes
 	steps []step
+	// refused says why a subgraph that only names a function does not compile.
+	refused error
 }
 
 // step is a node with its kernel.
@@ -104,6 +106,9 @@ func CompileWith(ops op.Set, m *graph.Model, o Options) (*Program, error) {
 // CompileKernels is CompileWith with another table of fast kernels, for programs
 // with internal operators.
 func CompileKernels(ops op.Set, kernels fast.Table, m *graph.Model, o Options) (*Program, error) {
+	if err := unsupported(ops, m); err != nil {
+		return nil, err
+	}
 	if err := m.Validate(); err != nil {
 		return nil, err
 	}
@@ -113,8 +118,12 @@ func CompileKernels(ops op.Set, kernels fast.Table, m *graph.Model, o Options) (
 	}
 	env := fast.NewEnv(o.Threads)
 	budget := o.Limits.bytes()
+	names := named(ops, m)
 	for i := range m.Subgraphs {
 		s, err := compileSubgraph(ops, kernels, m, i, env, &budget)
+		if err != nil && names[i] {
+			s, err = &subProgram{graph: m.Subgraphs[i], refused: err}, nil
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -123,15 +132,46 @@ func CompileKernels(ops op.Set, kernels fast.Table, m *graph.Model, o Options) (
 	return p, nil
 }
 
+// named lists the subgraphs that name a function. Mostly nothing runs them, so they
+// need not compile until then.
+func named(ops op.Set, m *graph.Model) map[int]bool {
+	set := map[int]bool{}
+	for _, g := range m.Subgraphs {
+		for i := range g.Nodes {
+			if d, err := ops.Lookup(&g.Nodes[i]); err == nil && d.Names != nil {
+				set[d.Names(&g.Nodes[i])] = true
+			}
+		}
+	}
+	return set
+}
+
+// unsupported names all nodes whose operator is not in the set.
+func unsupported(ops op.Set, m *graph.Model) error {
+	var errs []error
+	for i, g := range m.Subgraphs {
+		for k := range g.Nodes {
+			if _, err := ops.Lookup(&g.Nodes[k]); err != nil {
+				errs = append(errs, nodeError(g, i, k, err))
+			}
+		}
+	}
+	return graph.Join(errs...)
+}
+
 // Model returns the model the program was compiled from.
 func (p *Program) Model() *graph.Model { return p.model }
 
 func compileSubgraph(ops op.Set, kernels fast.Table, m *graph.Model, index int, env *fast.Env, budget *int) (*subProgram, error) {
 	g := m.Subgraphs[index]
 	s := &subProgram{graph: g, model: m, facts: make([]op.Fact, len(g.Values))}
+	limit := *budget
 	var errs []error
 	for i := range g.Values {
 		f, err := declaredFact(g, &g.Values[i], budget)
+		if err == nil {
+			err = within(limit, &f)
+		}
 		if err != nil {
 			errs = append(errs, &graph.Error{Subgraph: fmt.Sprint(index), Value: fmt.Sprintf("%d %q", i, g.Values[i].Name), Err: err})
 		}
@@ -141,7 +181,7 @@ func compileSubgraph(ops op.Set, kernels fast.Table, m *graph.Model, index int, 
 		return nil, graph.Join(errs...)
 	}
 	for i := range g.Nodes {
-		if err := s.compileNode(ops, kernels, i, env, budget); err != nil {
+		if err := s.compileNode(ops, kernels, i, env, budget, limit); err != nil {
 			errs = append(errs, nodeError(g, index, i, err))
 		}
 	}
@@ -197,7 +237,7 @@ func blocksOf(g *graph.Subgraph, v *graph.Value) (*op.Blocks, error) {
 	return &op.Blocks{Size: b.Size, Scales: tensor.Raw(scales.DType, scales.Shape, tensor.Quant{}, scales.Const).Float32s()}, nil
 }
 
-func (s *subProgram) compileNode(ops op.Set, kernels fast.Table, i int, env *fast.Env, budget *int) error {
+func (s *subProgram) compileNode(ops op.Set, kernels fast.Table, i int, env *fast.Env, budget *int, limit int) error {
 	n := &s.graph.Nodes[i]
 	d, err := ops.Lookup(n)
 	if err != nil {
@@ -217,6 +257,10 @@ func (s *subProgram) compileNode(ops op.Set, kernels fast.Table, i int, env *fas
 		if v != graph.None {
 			s.facts[v] = c.Out[k]
 			s.facts[v].Unknown = s.facts[v].Unknown || later
+			s.facts[v].Const = nil // what follows from shapes alone follows a resize
+			if err := within(limit, &s.facts[v]); err != nil {
+				return fmt.Errorf("result %d: %w", k, err)
+			}
 		}
 	}
 	if !later && d.Effect == op.Pure && constant(c) && afford(c.Out, budget) {
@@ -275,6 +319,19 @@ func constant(c *op.Call) bool {
 		}
 	}
 	return true
+}
+
+// within fails for a value that takes more than limit bytes: kernels may prepare
+// tables as long as a dimension of their operands.
+func within(limit int, f *op.Fact) error {
+	if f.Unknown || !f.Shape.Known() || f.DType.Bits() == 0 {
+		return nil
+	}
+	n, err := f.Shape.Bytes(f.DType)
+	if err == nil && n > limit {
+		err = fmt.Errorf("a value of %d bytes, %d are allowed: %w", n, limit, tensor.ErrLimit)
+	}
+	return err
 }
 
 // afford takes the bytes of results from the budget; false if they are more.

@@ -254,9 +254,14 @@ func TestLimits(t *testing.T) {
 	big := floats([]tensor.Shape{{1 << 10, 1 << 10}}, func(s *graph.Subgraph) {
 		s.Outputs = []graph.ValueID{node(s, schema.RELU, nil, s.Inputs[0])}
 	})
-	p := must(engine.Compile(big, engine.Options{Limits: engine.Limits{Bytes: 1 << 20}}))(t)
-	if _, err := p.NewRunner(""); !errors.Is(err, tensor.ErrLimit) {
-		t.Errorf("8 MiB in 1 MiB: %v", err)
+	for _, bytes := range []int{1 << 20, 6 << 20} { // less than a value, less than both
+		p, err := engine.Compile(big, engine.Options{Limits: engine.Limits{Bytes: bytes}})
+		if err == nil {
+			_, err = p.NewRunner("")
+		}
+		if !errors.Is(err, tensor.ErrLimit) {
+			t.Errorf("8 MiB in %d bytes: %v", bytes, err)
+		}
 	}
 	r := newRunner(t, chain(), engine.Options{Limits: engine.Limits{Bytes: 1 << 20}})
 	if err := r.Resize("0", tensor.Shape{1 << 30, 1 << 30}); !errors.Is(err, tensor.ErrLimit) {
@@ -311,17 +316,18 @@ func TestErrorsNameTheNode(t *testing.T) {
 
 func TestUnsupportedOperatorsAllAtOnce(t *testing.T) {
 	m := floats([]tensor.Shape{{2}}, func(s *graph.Subgraph) {
-		v := node(s, schema.SKIP_GRAM, nil, s.Inputs[0])
+		v := node(s, schema.CUSTOM, nil, s.Inputs[0])
 		v = node(s, schema.RELU, nil, v)
 		v = node(s, schema.CONCAT_EMBEDDINGS, nil, v)
 		s.Outputs = []graph.ValueID{node(s, schema.CUSTOM, nil, v)}
-		s.Nodes[3].Custom = "FlexErf"
+		s.Nodes[0].Custom, s.Nodes[3].Custom = "FlexErf", "FlexErfc"
 	})
+	m.Subgraphs = append(m.Subgraphs, &graph.Subgraph{Name: "body", Nodes: []graph.Node{{Op: graph.Custom, Custom: "FlexWhere"}}})
 	_, err := engine.Compile(m, engine.Options{})
 	if !errors.Is(err, tensor.ErrUnsupported) {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"0 SKIP_GRAM", "2 CONCAT_EMBEDDINGS", "3 FlexErf"} {
+	for _, name := range []string{"node 0 FlexErf:", "2 CONCAT_EMBEDDINGS", "3 FlexErfc", `subgraph 1 "body": node 0 FlexWhere`} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("%q is not in: %v", name, err)
 		}
@@ -437,6 +443,11 @@ func TestHostileModels(t *testing.T) {
 			%2 float32[1] "bias" const=AAAAAA==
 			%3 float32[1,2,2,1] "y"
 			CONV_2D(%0 %1 %2) -> %3 stride_w=1 stride_h=1`,
+		"scales for a dimension beyond the limit": `subgraph "" inputs=%0,%1 outputs=%2
+			%0 float32[1,1] "x"
+			%1 int8[2,805306368,1] "y" scale=0.1 zero=0 axis=1
+			%2 float32[2,1,1] "z"
+			BATCH_MATMUL(%0 %1) -> %2 adj_x=true adj_y=true`,
 		"a fold beyond the limit": `subgraph "" inputs= outputs=%2
 			%0 int8[1048576,1] "a" scale=1 zero=0 const=` + strings.Repeat("AAAA", 1<<20/3) + `AA==
 			%1 int8[1,1048576] "b" scale=1 zero=0 const=` + strings.Repeat("AAAA", 1<<20/3) + `AA==

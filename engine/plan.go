@@ -29,6 +29,9 @@ type plan struct {
 
 // reshape derives every shape from the inputs' and lays the values out.
 func (s *subProgram) reshape(inputs []tensor.Shape, limit int) (*plan, error) {
+	if s.refused != nil {
+		return nil, s.refused
+	}
 	p := &plan{facts: slices.Clone(s.facts), temp: make([]int, len(s.steps))}
 	for i, v := range s.graph.Inputs {
 		p.facts[v].Shape, p.facts[v].Unknown = inputs[i], false

@@ -259,16 +259,34 @@ func (v *Value) parse(words []string) error {
 		}
 		return v.Param
 	}
+	block := func() *Blockwise {
+		if v.Blockwise == nil {
+			v.Blockwise = &Blockwise{ZeroPoints: None}
+		}
+		return v.Blockwise
+	}
+	sparse := func() *Sparsity {
+		if v.Sparsity == nil {
+			v.Sparsity = &Sparsity{}
+		}
+		return v.Sparsity
+	}
 	q := &v.Quant
 	return fields(words[2:], setters{
 		"signature": listOf(&v.Signature, parseInt), "unranked": into(&v.Unranked, parseBool), "variable": into(&v.Variable, parseBool),
 		"scale": listOf(&q.Scales, parseFloat), "zero": listOf(&q.ZeroPoints, parseInt), "axis": into(&q.Axis, parseInt),
 		"min": listOf(&q.Min, parseFloat), "max": listOf(&q.Max, parseFloat),
 		"from": listOf(&v.Origins, unquote), "const": into(&v.Const, parseBytes),
-		"param":       func(s string) error { return unquote(s, &param().Name) },
-		"trainable":   func(s string) error { return parseBool(s, &param().Trainable) },
-		"perm":        func(s string) error { return listOf(&param().Perm, parseInt)(s) },
-		"param_shape": func(s string) error { return listOf(&param().Shape, parseInt)(s) },
+		"param":         func(s string) error { return unquote(s, &param().Name) },
+		"trainable":     func(s string) error { return parseBool(s, &param().Trainable) },
+		"perm":          func(s string) error { return listOf(&param().Perm, parseInt)(s) },
+		"param_shape":   func(s string) error { return listOf(&param().Shape, parseInt)(s) },
+		"block":         func(s string) error { return parseInt(s, &block().Size) },
+		"block_scales":  func(s string) error { return parseID(s, &block().Scales) },
+		"block_zeros":   func(s string) error { return parseID(s, &block().ZeroPoints) },
+		"sparse_order":  func(s string) error { return listOf(&sparse().Order, parseInt)(s) },
+		"sparse_blocks": func(s string) error { return listOf(&sparse().BlockMap, parseInt)(s) },
+		"sparse_levels": func(s string) error { return listOf(&sparse().Levels, parseLevel)(s) },
 	}.set)
 }
 

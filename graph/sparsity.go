@@ -2,6 +2,8 @@ package graph
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/litequant/litequant/tensor"
 )
@@ -35,6 +37,51 @@ type Level struct {
 type Indices struct {
 	Bits   int
 	Values []int32
+}
+
+// String prints a level as Model.String does: dense:SIZE, or sparse:SIZE with both
+// lists as :BITS:INDEX/INDEX….
+func (l Level) String() string {
+	s := "dense:"
+	if l.Sparse {
+		s = "sparse:"
+	}
+	s += strconv.Itoa(l.Size)
+	if l.Segments.Bits == 0 && l.Indices.Bits == 0 {
+		return s
+	}
+	for _, x := range []Indices{l.Segments, l.Indices} {
+		s += ":" + strconv.Itoa(x.Bits) + ":" + list(x.Values, "/", func(i int32) string { return strconv.Itoa(int(i)) })
+	}
+	return s
+}
+
+// parseLevel is the inverse of String.
+func parseLevel(s string, l *Level) error {
+	parts := strings.Split(s, ":")
+	if len(parts) != 2 && len(parts) != 6 || parts[0] != "dense" && parts[0] != "sparse" {
+		return malformed("%q is no level", s)
+	}
+	l.Sparse = parts[0] == "sparse"
+	if err := parseInt(parts[1], &l.Size); err != nil || len(parts) == 2 {
+		return err
+	}
+	for i, x := range []*Indices{&l.Segments, &l.Indices} {
+		if err := parseInt(parts[2*i+2], &x.Bits); err != nil {
+			return err
+		}
+		if parts[2*i+3] == "" {
+			continue
+		}
+		for _, v := range strings.Split(parts[2*i+3], "/") {
+			n, err := strconv.ParseInt(v, 10, 32)
+			if err != nil {
+				return malformed("%q is no index", v)
+			}
+			x.Values = append(x.Values, int32(n))
+		}
+	}
+	return nil
 }
 
 // Dense returns a constant's elements: Const, or for a sparse constant its

@@ -116,6 +116,16 @@ func (v *Value) text(most int) string {
 	add(q.Axis != 0, "axis", strconv.Itoa(q.Axis))
 	add(q.Min != nil, "min", list(q.Min, ",", float))
 	add(q.Max != nil, "max", list(q.Max, ",", float))
+	if w := v.Blockwise; w != nil {
+		add(true, "block", strconv.Itoa(w.Size))
+		add(true, "block_scales", w.Scales.String())
+		add(w.ZeroPoints != None, "block_zeros", w.ZeroPoints.String())
+	}
+	if w := v.Sparsity; w != nil {
+		add(w.Order != nil, "sparse_order", list(w.Order, ",", strconv.Itoa))
+		add(w.BlockMap != nil, "sparse_blocks", list(w.BlockMap, ",", strconv.Itoa))
+		add(true, "sparse_levels", list(w.Levels, ",", Level.String))
+	}
 	add(v.Variable, "variable", "true")
 	if p := v.Param; p != nil {
 		add(true, "param", strconv.Quote(p.Name))

@@ -67,18 +67,34 @@ func (e Errors) Unwrap() []error { return e }
 // are not written. Nodes' meaning is checked by package op. All problems are
 // returned, joined.
 func (m *Model) Validate() error {
+	if err := m.ValidateIndices(); err != nil {
+		return err
+	}
+	return m.each((*Subgraph).validateOrder)
+}
+
+// ValidateIndices checks what it takes to print and to write a model: every index
+// is in range and every type is known. Files may name values that nothing
+// computes: scratch memory of custom operators, for one.
+func (m *Model) ValidateIndices() error {
 	if len(m.Subgraphs) == 0 {
 		return fmt.Errorf("model without subgraphs: %w", tensor.ErrMalformed)
 	}
-	var errs []error
-	for i, s := range m.Subgraphs {
-		for _, err := range s.validate() {
-			errs = append(errs, &Error{Subgraph: fmt.Sprintf("%d %q", i, s.Name), Err: err})
-		}
-	}
+	errs := []error{m.each((*Subgraph).validateIndices)}
 	for _, g := range m.Signatures {
 		if err := m.validateSignature(&g); err != nil {
 			errs = append(errs, fmt.Errorf("signature %q: %w", g.Key, err))
+		}
+	}
+	return Join(errs...)
+}
+
+// each joins the subgraphs' problems.
+func (m *Model) each(problems func(*Subgraph) []error) error {
+	var errs []error
+	for i, s := range m.Subgraphs {
+		for _, err := range problems(s) {
+			errs = append(errs, &Error{Subgraph: fmt.Sprintf("%d %q", i, s.Name), Err: err})
 		}
 	}
 	return Join(errs...)
@@ -106,12 +122,10 @@ func (s *Subgraph) inRange(v ValueID) error {
 	return nil
 }
 
-func (s *Subgraph) validate() []error {
+func (s *Subgraph) validateIndices() []error {
 	var errs []error
-	ready := make([]bool, len(s.Values))
 	for i := range s.Values {
 		v := &s.Values[i]
-		ready[i] = v.IsConst() || v.Variable
 		if !v.DType.Valid() {
 			errs = append(errs, fmt.Errorf("tensor %d %q: type %d: %w", i, v.Name, v.DType, tensor.ErrMalformed))
 		}
@@ -124,23 +138,27 @@ func (s *Subgraph) validate() []error {
 			errs = append(errs, fmt.Errorf("tensor %d %q: a variable with constant data: %w", i, v.Name, tensor.ErrMalformed))
 		}
 	}
-	for _, v := range s.Inputs {
-		if err := s.inRange(v); err != nil {
-			errs = append(errs, fmt.Errorf("input: %w", err))
+	errs = append(errs, s.listInRange("input", s.Inputs, false)...)
+	for i := range s.Nodes {
+		n := &s.Nodes[i]
+		bad := slices.Concat(s.listInRange("operand", n.Inputs, true), s.listInRange("result", n.Outputs, true),
+			s.listInRange("intermediate", n.Intermediates, true))
+		if err := Join(bad...); err != nil {
+			errs = append(errs, &Error{Node: fmt.Sprint(i), Origins: n.Origins, Err: err})
+		}
+	}
+	return append(errs, s.listInRange("output", s.Outputs, false)...)
+}
+
+// listInRange returns a problem for each value that does not exist.
+func (s *Subgraph) listInRange(what string, list []ValueID, optional bool) []error {
+	var errs []error
+	for k, v := range list {
+		if optional && v == None {
 			continue
 		}
-		ready[v] = true
-	}
-	for i := range s.Nodes {
-		if err := s.validateNode(&s.Nodes[i], ready); err != nil {
-			errs = append(errs, &Error{Node: fmt.Sprint(i), Origins: s.Nodes[i].Origins, Err: err})
-		}
-	}
-	for _, v := range s.Outputs {
 		if err := s.inRange(v); err != nil {
-			errs = append(errs, fmt.Errorf("output: %w", err))
-		} else if !ready[v] {
-			errs = append(errs, fmt.Errorf("output tensor %d %q is never computed: %w", v, s.Values[v].Name, tensor.ErrMalformed))
+			errs = append(errs, fmt.Errorf("%s %d: %w", what, k, err))
 		}
 	}
 	return errs
@@ -163,32 +181,38 @@ func (s *Subgraph) validateBlockwise(v *Value) error {
 	return nil
 }
 
-func (s *Subgraph) validateNode(n *Node, ready []bool) error {
-	for k, v := range n.Inputs {
-		if v == None {
-			continue
-		}
-		if err := s.inRange(v); err != nil {
-			return fmt.Errorf("operand %d: %w", k, err)
-		}
-		if !ready[v] {
-			return fmt.Errorf("operand %d, tensor %d %q, is read before it is computed: %w", k, v, s.Values[v].Name, tensor.ErrMalformed)
+// validateOrder follows the nodes through a subgraph whose indices are right.
+func (s *Subgraph) validateOrder() []error {
+	var errs []error
+	ready := make([]bool, len(s.Values))
+	for i := range s.Values {
+		ready[i] = s.Values[i].IsConst() || s.Values[i].Variable
+	}
+	for _, v := range s.Inputs {
+		ready[v] = true
+	}
+	for i := range s.Nodes {
+		if err := s.validateNode(&s.Nodes[i], ready); err != nil {
+			errs = append(errs, &Error{Node: fmt.Sprint(i), Origins: s.Nodes[i].Origins, Err: err})
 		}
 	}
-	for _, v := range n.Intermediates {
-		if v == None {
-			continue
+	for _, v := range s.Outputs {
+		if !ready[v] {
+			errs = append(errs, fmt.Errorf("output tensor %d %q is never computed: %w", v, s.Values[v].Name, tensor.ErrMalformed))
 		}
-		if err := s.inRange(v); err != nil {
-			return fmt.Errorf("intermediate: %w", err)
+	}
+	return errs
+}
+
+func (s *Subgraph) validateNode(n *Node, ready []bool) error {
+	for k, v := range n.Inputs {
+		if v != None && !ready[v] {
+			return fmt.Errorf("operand %d, tensor %d %q, is read before it is computed: %w", k, v, s.Values[v].Name, tensor.ErrMalformed)
 		}
 	}
 	for k, v := range n.Outputs {
 		if v == None {
 			continue
-		}
-		if err := s.inRange(v); err != nil {
-			return fmt.Errorf("result %d: %w", k, err)
 		}
 		if ready[v] {
 			return fmt.Errorf("result %d, tensor %d %q, is an input, a constant or already computed: %w", k, v, s.Values[v].Name, tensor.ErrMalformed)

@@ -1,6 +1,10 @@
 package keras
 
-import "math"
+import (
+	"math"
+
+	"github.com/litequant/litequant/internal/savedmodel"
+)
 
 // Function is an activation function by Keras's name; empty is linear.
 type Function string
@@ -164,10 +168,6 @@ var softmaxRow = rowOf("Softmax",
 		return c.same("Softmax", "Softmax", x)
 	})
 
-// DropoutRateAttr is the attribute by which a Dropout layer's Identity node tells
-// the rate to those who train the graph.
-const DropoutRateAttr = "_dropout_rate"
-
 // Dropout sets a fraction Rate of its inputs to zero in training and scales the
 // others up; at inference it passes its input on.
 type Dropout struct {
@@ -193,5 +193,5 @@ var dropoutRow = rowOf("Dropout",
 		if l.Rate < 0 || l.Rate >= 1 {
 			return c.shapeError("rate %v is not in [0,1)", l.Rate)
 		}
-		return c.op("Identity", "Identity", x.shape, attrs{DropoutRateAttr: floatAttr(float32(l.Rate))}, x)
+		return c.op("Identity", "Identity", x.shape, attrs{savedmodel.DropoutRateAttr: floatAttr(float32(l.Rate))}, x)
 	})

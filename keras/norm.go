@@ -64,17 +64,23 @@ var batchNormalizationRow = rowOf("BatchNormalization",
 		return l.decomposed(c, x)
 	})
 
-// fused emits the one operation that images take. Its exponential_avg_factor,
-// which inference does not use, tells those who train the graph the momentum.
+// training marks the last node of a normalization that training does not freeze.
+func (l BatchNormalization) training(c *call, a attrs) attrs {
+	if !c.frozen {
+		a[savedmodel.AverageFactorAttr] = floatAttr(float32(1 - l.momentum()))
+	}
+	return a
+}
+
+// fused emits the one operation that images take.
 func (l BatchNormalization) fused(c *call, x value) value {
 	gamma, beta := l.scale(c, x, "ReadVariableOp"), l.offset(c, x, "ReadVariableOp_1")
 	mean := l.statistic(c, x, "FusedBatchNormV3/ReadVariableOp", "moving_mean", Zeros)
 	variance := l.statistic(c, x, "FusedBatchNormV3/ReadVariableOp_1", "moving_variance", Ones)
-	return c.op("FusedBatchNormV3", "FusedBatchNormV3", x.shape, attrs{
+	return c.op("FusedBatchNormV3", "FusedBatchNormV3", x.shape, l.training(c, attrs{
 		"U": savedmodel.TypeAttr(tensor.Float32), "epsilon": floatAttr(float32(l.epsilon())),
 		"is_training": savedmodel.BoolAttr(false), "data_format": savedmodel.StringAttr("NHWC"),
-		"exponential_avg_factor": floatAttr(float32(1 - l.momentum())),
-	}, x, gamma, beta, mean, variance)
+	}), x, gamma, beta, mean, variance)
 }
 
 // decomposed emits x·m + (beta − mean·m) with m = gamma/√(variance + ε).
@@ -90,7 +96,7 @@ func (l BatchNormalization) decomposed(c *call, x value) value {
 	m = c.same("batchnorm/mul", "Mul", m, gamma)
 	scaled := c.same("batchnorm/mul_1", "Mul", x, m)
 	shift := c.same("batchnorm/sub", "Sub", beta, c.same("batchnorm/mul_2", "Mul", mean, m))
-	return c.same("batchnorm/add_1", "AddV2", scaled, shift)
+	return c.op("batchnorm/add_1", "AddV2", x.shape, l.training(c, attrs{}), scaled, shift)
 }
 
 // scale and offset are gamma and beta, or constants in their place.

@@ -26,6 +26,9 @@ type Def struct {
 	Facts func(c *Call) error
 	// Effect orders the node against others; the zero value is Pure.
 	Effect Effect
+	// Names, if not nil, returns the subgraph whose one node is the function that a
+	// node applies: it is read, never run.
+	Names func(n *graph.Node) int
 	// Alias lists the operands whose memory the first result may be.
 	Alias []int
 	// Same marks operators that only move elements: their result's memory is
@@ -103,8 +106,8 @@ type Call struct {
 	In            []Fact
 	Out           []Fact
 	Intermediates []Fact
-	// Subgraphs are the model's, for operators whose function is the one node of a
-	// subgraph; they are there when Ref makes the kernel.
+	// Subgraphs are the model's, for operators that Names a function; they are there
+	// when Ref makes the kernel.
 	Subgraphs []*graph.Subgraph
 }
 

@@ -1,6 +1,19 @@
 package op
 
-import "github.com/litequant/litequant/tensor"
+import (
+	"fmt"
+
+	"github.com/litequant/litequant/tensor"
+)
+
+// Fixed fails unless operand i has the shape that the kernel was made for: weights
+// that are no constants could have been resized since.
+func (f *Fact) Fixed(r *Run, i int) error {
+	if s := r.In[i].Shape(); !s.Equal(f.Shape) {
+		return fmt.Errorf("operand %d was resized from %v to %v: %w", i, f.Shape, s, tensor.ErrUnsupported)
+	}
+	return nil
+}
 
 // Unpack widens integers of 2 or 4 bits, the low bits of a byte first, into all of
 // dst.

@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"path"
+	"path/filepath"
 
 	"github.com/litequant/litequant/graph"
 	"github.com/litequant/litequant/internal/schema"
@@ -19,6 +21,9 @@ import (
 // DecodeOptions bound what an untrusted file may use; zero values are defaults.
 type DecodeOptions struct {
 	Limits schema.Limits
+	// External, if not nil, holds the files that external constants lie in. Without
+	// it such values have no bytes: they can be printed and written, not run.
+	External fs.FS
 }
 
 // modelFile, subgraphFile, valueFile and nodeFile are what only the file format
@@ -28,6 +33,7 @@ type modelFile struct {
 	metadataBuffer       []int32
 	externalBufferGroups []*fb.ExternalBufferGroupT
 	externalBuffers      []*fb.ExternalBufferT
+	outside              bool // constants lie behind the flatbuffer
 }
 
 type subgraphFile struct{ debugMetadata int32 }
@@ -35,6 +41,7 @@ type subgraphFile struct{ debugMetadata int32 }
 type valueFile struct {
 	variants       []*fb.VariantSubTypeT
 	externalBuffer uint32
+	external       []byte                      // what was read from there
 	quant          *fb.QuantizationParametersT // as read: details, lone ranges
 	hasRank        bool
 	sharedEmpty    bool // the tensor names buffer 0
@@ -49,34 +56,44 @@ type nodeFile struct {
 // Decode reads a file. Constants are views of it: the caller must not change it
 // as long as the model is in use.
 func Decode(file []byte, o DecodeOptions) (*graph.Model, error) {
-	if err := schema.Verify(file, o.Limits); err != nil {
+	d := decoder{open: openIn(o.External)}
+	return d.decode(file, o.Limits)
+}
+
+func (d *decoder) decode(file []byte, l schema.Limits) (*graph.Model, error) {
+	if err := schema.Verify(file, l); err != nil {
 		return nil, err
 	}
-	d := decoder{file: file, t: schema.Unpack(file)}
+	d.file, d.t = file, schema.Unpack(file)
 	m, err := d.model()
 	if err != nil {
 		return nil, err
 	}
-	return m, m.Validate()
+	return m, m.ValidateIndices()
 }
 
-// ReadFile reads a file by name. Errors name it.
+// ReadFile reads a file by name, and the files below its directory that hold
+// external constants. Errors name it.
 func ReadFile(name string) (*graph.Model, error) {
 	b, err := os.ReadFile(name)
 	if err != nil {
 		return nil, err
 	}
-	m, err := Decode(b, DecodeOptions{})
+	m, err := Decode(b, DecodeOptions{External: os.DirFS(filepath.Dir(name))})
 	return m, inFile(name, err)
 }
 
-// ReadFS reads a file from a file system.
+// ReadFS is ReadFile for a file system.
 func ReadFS(fsys fs.FS, name string) (*graph.Model, error) {
 	b, err := fs.ReadFile(fsys, name)
 	if err != nil {
 		return nil, err
 	}
-	m, err := Decode(b, DecodeOptions{})
+	near, err := fs.Sub(fsys, path.Dir(name))
+	if err != nil {
+		return nil, err
+	}
+	m, err := Decode(b, DecodeOptions{External: near})
 	return m, inFile(name, err)
 }
 
@@ -93,14 +110,12 @@ func IsFile(b []byte) bool { return len(b) >= 8 && bytes.Equal(b[4:8], []byte("T
 type decoder struct {
 	file []byte
 	t    *fb.ModelT
+	open opener // of files that hold external constants
 }
 
 func (d *decoder) model() (*graph.Model, error) {
 	t := d.t
-	m := &graph.Model{
-		Description: t.Description,
-		File:        &modelFile{t.Version, t.MetadataBuffer, t.ExternalBufferGroups, t.ExternalBuffers},
-	}
+	m := &graph.Model{Description: t.Description}
 	var errs []error
 	for i, s := range t.Subgraphs {
 		g, err := d.subgraph(s)
@@ -125,6 +140,7 @@ func (d *decoder) model() (*graph.Model, error) {
 		}
 		m.Metadata = append(m.Metadata, graph.Metadata{Name: md.Name, Data: data})
 	}
+	m.File = &modelFile{t.Version, t.MetadataBuffer, t.ExternalBufferGroups, t.ExternalBuffers, d.takeLocation(m)}
 	return m, graph.Join(errs...)
 }
 
@@ -143,11 +159,7 @@ func (d *decoder) buffer(i uint32) ([]byte, error) {
 	}
 	b := d.t.Buffers[i]
 	if b.Offset > 1 { // the data lie behind the flatbuffer
-		if b.Offset > uint64(len(d.file)) || b.Size > uint64(len(d.file))-b.Offset {
-			return nil, fmt.Errorf("buffer %d at %d+%d is outside the file: %w", i, b.Offset, b.Size, tensor.ErrMalformed)
-		}
-		end := b.Offset + b.Size
-		return d.file[b.Offset:end:end], nil
+		return d.behind(fmt.Sprintf("buffer %d", i), b.Offset, b.Size)
 	}
 	if len(b.Data) == 0 {
 		return nil, nil
@@ -209,7 +221,9 @@ func ids(list []int32) []graph.ValueID {
 }
 
 func (d *decoder) value(t *fb.TensorT) (graph.Value, error) {
-	f := &valueFile{t.VariantTensors, t.ExternalBuffer, t.Quantization, t.HasRank, t.Buffer == 0}
+	f := &valueFile{
+		variants: t.VariantTensors, externalBuffer: t.ExternalBuffer, quant: t.Quantization, hasRank: t.HasRank, sharedEmpty: t.Buffer == 0,
+	}
 	v := graph.Value{Name: t.Name, DType: tensor.DType(t.Type), Variable: t.IsVariable, File: f}
 	var err error
 	if v.Shape, err = shapeOf(t.Shape, 0); err != nil {
@@ -230,7 +244,10 @@ func (d *decoder) value(t *fb.TensorT) (graph.Value, error) {
 		v.Quant = tensor.Quant{Scales: q.Scale, ZeroPoints: q.ZeroPoint, Axis: int(q.QuantizedDimension), Min: q.Min, Max: q.Max}
 	}
 	v.Sparsity, v.Blockwise = sparsityOf(t.Sparsity), blockwiseOf(t.Quantization)
-	v.Const, err = d.buffer(t.Buffer)
+	if v.Const, err = d.buffer(t.Buffer); v.Const == nil && err == nil {
+		f.external, err = d.external(t.ExternalBuffer)
+		v.Const = f.external
+	}
 	if v.Const == nil && v.Sparsity != nil { // all elements are 0
 		v.Const = []byte{}
 	}
@@ -269,11 +286,9 @@ func (d *decoder) node(o *fb.OperatorT) (graph.Node, error) {
 		n.Options = o.BuiltinOptions2.Value
 	}
 	if o.LargeCustomOptionsOffset > 1 {
-		at, size := o.LargeCustomOptionsOffset, o.LargeCustomOptionsSize
-		if at > uint64(len(d.file)) || size > uint64(len(d.file))-at {
-			return n, fmt.Errorf("custom options at %d+%d are outside the file: %w", at, size, tensor.ErrMalformed)
-		}
-		n.CustomOptions = d.file[at : at+size : at+size]
+		var err error
+		n.CustomOptions, err = d.behind("custom options", o.LargeCustomOptionsOffset, o.LargeCustomOptionsSize)
+		return n, err
 	}
 	return n, nil
 }

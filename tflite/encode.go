@@ -2,10 +2,12 @@ package tflite
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
+	"io"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -28,20 +30,40 @@ func Encode(m *graph.Model) ([]byte, error) { return EncodeWith(all.Set(), m) }
 
 // EncodeWith is Encode for models that use the given operators.
 func EncodeWith(ops op.Set, m *graph.Model) ([]byte, error) {
-	if err := m.Validate(); err != nil {
-		return nil, err
-	}
-	e := encoder{ops: ops, m: m, codes: map[codeKey]int{}, shared: map[*byte]uint32{}}
-	t, err := e.model()
+	p, err := pack(ops, m, maxInside)
 	if err != nil {
 		return nil, err
 	}
-	return schema.Pack(t)
+	return p.bytes(), nil
 }
 
-// WriteFile writes a model to a file, whole or not at all.
+// Write writes what Encode returns, without a copy of the constants if they are more
+// than a flatbuffer can hold.
+func Write(w io.Writer, m *graph.Model) error {
+	p, err := pack(all.Set(), m, maxInside)
+	if err != nil {
+		return err
+	}
+	return p.write(w)
+}
+
+// pack makes a file of a model. Constants go behind the flatbuffer if they are more
+// than inside bytes, or if they were there in the file that the model comes from.
+func pack(ops op.Set, m *graph.Model, inside int64) (*packed, error) {
+	if err := m.ValidateIndices(); err != nil {
+		return nil, err
+	}
+	e := encoder{ops: ops, m: m, codes: map[codeKey]int{}, shared: map[*byte]uint32{}}
+	if err := e.model(inside); err != nil {
+		return nil, err
+	}
+	return e.pack()
+}
+
+// WriteFile writes a model to a file, whole or not at all. External constants stay
+// in their files, which are not copied.
 func WriteFile(name string, m *graph.Model) error {
-	b, err := Encode(m)
+	p, err := pack(all.Set(), m, maxInside)
 	if err != nil {
 		return inFile(name, err)
 	}
@@ -50,8 +72,7 @@ func WriteFile(name string, m *graph.Model) error {
 		return err
 	}
 	defer os.Remove(f.Name()) // after the rename there is nothing to remove
-	_, err = f.Write(b)
-	if err := errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
+	if err := graph.Join(p.write(f), f.Chmod(0o644), f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(f.Name(), name)
@@ -69,14 +90,18 @@ type encoder struct {
 	t      *fb.ModelT
 	codes  map[codeKey]int
 	shared map[*byte]uint32 // buffers by the first byte of their constant
+	// constants is how many of the buffers are values', the others are metadata.
+	constants int
+	outside   bool // constants go behind the flatbuffer
 }
 
-func (e *encoder) model() (*fb.ModelT, error) {
+func (e *encoder) model(inside int64) error {
 	m := e.m
 	e.t = &fb.ModelT{Version: 3, Description: m.Description, Buffers: []*fb.BufferT{{}}}
 	if f, ok := m.File.(*modelFile); ok {
 		e.t.Version, e.t.MetadataBuffer = f.version, f.metadataBuffer
 		e.t.ExternalBufferGroups, e.t.ExternalBuffers = f.externalBufferGroups, f.externalBuffers
+		e.outside = f.outside
 	}
 	var errs []error
 	for i, s := range m.Subgraphs {
@@ -91,10 +116,14 @@ func (e *encoder) model() (*fb.ModelT, error) {
 			SignatureKey: s.Key, SubgraphIndex: uint32(s.Subgraph), Inputs: tensorMaps(s.Inputs), Outputs: tensorMaps(s.Outputs),
 		})
 	}
+	e.constants = len(e.t.Buffers)
+	if e.outside = e.outside || blobBytes(e.t) > inside; e.outside {
+		e.t.Metadata = append(e.t.Metadata, &fb.MetadataT{Name: bufferLocation, Buffer: e.newBuffer([]byte(outsideLocation))})
+	}
 	for _, md := range e.metadata() {
 		e.t.Metadata = append(e.t.Metadata, &fb.MetadataT{Name: md.Name, Buffer: e.newBuffer(md.Data)})
 	}
-	return e.t, graph.Join(errs...)
+	return graph.Join(errs...)
 }
 
 // metadata returns the entries to write, min_runtime_version first unless the
@@ -159,7 +188,7 @@ func (e *encoder) newBuffer(data []byte) uint32 {
 // constants are the same memory share one, and that buffer 0 stays shared where
 // a file had it so.
 func (e *encoder) buffer(v *graph.Value) uint32 {
-	if len(v.Const) == 0 {
+	if len(v.Const) == 0 || keepsExternal(v) {
 		if f, ok := v.File.(*valueFile); ok && f.sharedEmpty {
 			return 0
 		}
@@ -178,10 +207,14 @@ func (e *encoder) subgraph(s *graph.Subgraph) (*fb.SubGraphT, error) {
 	if f, ok := s.File.(*subgraphFile); ok {
 		g.DebugMetadataIndex = f.debugMetadata
 	}
-	for i := range s.Values {
-		g.Tensors = append(g.Tensors, e.value(&s.Values[i]))
-	}
 	var errs []error
+	for i := range s.Values {
+		v := &s.Values[i]
+		if err := fits(v); err != nil {
+			errs = append(errs, &graph.Error{Value: fmt.Sprintf("%d %q", i, v.Name), Err: err})
+		}
+		g.Tensors = append(g.Tensors, e.value(v))
+	}
 	for i := range s.Nodes {
 		n, err := e.node(s, &s.Nodes[i])
 		if err != nil {
@@ -198,6 +231,16 @@ func indices(list []graph.ValueID) []int32 {
 		out[i] = int32(v)
 	}
 	return out
+}
+
+// fits tests that a file can hold the value's dimensions.
+func fits(v *graph.Value) error {
+	for _, d := range slices.Concat(v.Shape, v.Signature) {
+		if d > math.MaxInt32 {
+			return fmt.Errorf("dimension %d has more than 31 bits: %w", d, tensor.ErrLimit)
+		}
+	}
+	return nil
 }
 
 func dims(s tensor.Shape) []int32 {
@@ -217,7 +260,10 @@ func (e *encoder) value(v *graph.Value) *fb.TensorT {
 		t.ShapeSignature = dims(v.Signature)
 	}
 	if f, ok := v.File.(*valueFile); ok {
-		t.VariantTensors, t.ExternalBuffer, t.HasRank = f.variants, f.externalBuffer, f.hasRank
+		t.VariantTensors, t.HasRank = f.variants, f.hasRank
+		if keepsExternal(v) {
+			t.ExternalBuffer = f.externalBuffer
+		}
 		if t.Quantization = nil; f.quant != nil {
 			q := *f.quant
 			t.Quantization = &q

@@ -66,7 +66,7 @@ func indicesOf(t *fb.SparseIndexVectorT) graph.Indices {
 	}
 	switch v := t.Value.(type) {
 	case *fb.Int32VectorT:
-		return graph.Indices{Bits: 32, Values: v.Values}
+		return graph.Indices{Bits: 32, Values: converted[int32](v.Values)}
 	case *fb.Uint16VectorT:
 		return graph.Indices{Bits: 16, Values: converted[int32](v.Values)}
 	case *fb.Uint8VectorT:
@@ -87,8 +87,9 @@ func indexVector(x graph.Indices) *fb.SparseIndexVectorT {
 	return nil
 }
 
+// converted copies a list; one without elements becomes nil.
 func converted[T, F int32 | uint16 | uint8](list []F) []T {
-	if list == nil {
+	if len(list) == 0 {
 		return nil
 	}
 	out := make([]T, len(list))

@@ -31,14 +31,52 @@ func (b *Builder) Wants(v graph.ValueID) bool {
 
 // Node appends a node with one float32 result of unknown shape and returns it.
 func (b *Builder) Node(code graph.OpCode, options any, in ...graph.ValueID) graph.ValueID {
-	out := b.Graph.Add(graph.Value{Name: fmt.Sprintf("grad/%d", len(b.Graph.Values)), DType: tensor.Float32, Unranked: true})
-	b.Graph.Nodes = append(b.Graph.Nodes, graph.Node{Op: code, Options: options, Inputs: in, Outputs: []graph.ValueID{out}})
+	return b.Nodes(code, options, []tensor.DType{tensor.Float32}, in...)[0]
+}
+
+// Nodes appends a node with results of the given types and unknown shapes.
+func (b *Builder) Nodes(code graph.OpCode, options any, types []tensor.DType, in ...graph.ValueID) []graph.ValueID {
+	out := make([]graph.ValueID, len(types))
+	for i, d := range types {
+		out[i] = b.Graph.Add(graph.Value{Name: fmt.Sprintf("grad/%d", len(b.Graph.Values)), DType: d, Unranked: true})
+	}
+	b.Graph.Nodes = append(b.Graph.Nodes, graph.Node{Op: code, Options: options, Inputs: in, Outputs: out})
 	return out
+}
+
+// Of appends a node of one of TFLite's operators, with one float32 result.
+func (b *Builder) Of(code schema.BuiltinOperator, options any, in ...graph.ValueID) graph.ValueID {
+	return b.Node(graph.OpCode(code), options, in...)
 }
 
 // Constant appends a float32 scalar.
 func (b *Builder) Constant(x float32) graph.ValueID {
 	return b.Graph.Add(graph.Value{Name: fmt.Sprint(x), DType: tensor.Float32, Shape: tensor.Shape{}, Const: tensor.BytesOf([]float32{x})})
+}
+
+// Ints appends an int32 vector.
+func (b *Builder) Ints(v ...int) graph.ValueID {
+	data := tensor.Aligned(4 * len(v))
+	for i, x := range v {
+		tensor.View[int32](data)[i] = int32(x)
+	}
+	return b.Graph.Add(graph.Value{Name: fmt.Sprint(v), DType: tensor.Int32, Shape: tensor.Shape{len(v)}, Const: data})
+}
+
+// Known returns the elements of an integer constant.
+func (b *Builder) Known(v graph.ValueID) ([]int, error) {
+	if x := b.Graph.Value(v); x.IsConst() {
+		return op.IntsOf(x.Tensor())
+	}
+	return nil, fmt.Errorf("gradient where operand %q depends on data: %w", b.Graph.Value(v).Name, tensor.ErrUnsupported)
+}
+
+// Shape returns what is known of a value's shape; not even the rank is an error.
+func (b *Builder) Shape(v graph.ValueID) (tensor.Shape, error) {
+	if x := b.Graph.Value(v); !x.Unranked {
+		return x.Partial(), nil
+	}
+	return nil, fmt.Errorf("gradient of %q, whose rank is not known: %w", b.Graph.Value(v).Name, tensor.ErrUnsupported)
 }
 
 // Sum returns the sum of two gradients, either of which may be None.
@@ -49,7 +87,7 @@ func (b *Builder) Sum(x, y graph.ValueID) graph.ValueID {
 	case y == graph.None:
 		return x
 	}
-	return b.Node(graph.OpCode(schema.ADD), &fb.AddOptionsT{}, x, y)
+	return b.Of(schema.ADD, &fb.AddOptionsT{}, x, y)
 }
 
 // Backward appends the gradients of the wanted values with respect to the scalar
@@ -71,7 +109,8 @@ func Backward(s *graph.Subgraph, seeds map[graph.ValueID]graph.ValueID, wanted [
 	return grads, errors.Join(errs...)
 }
 
-// dependents marks the wanted values and every result that depends on one.
+// dependents marks the wanted values and every result that depends on one by
+// real numbers: through integers and conditions no gradient flows.
 func dependents(s *graph.Subgraph, wanted []graph.ValueID) []bool {
 	mark := make([]bool, len(s.Values))
 	for _, v := range wanted {
@@ -81,7 +120,7 @@ func dependents(s *graph.Subgraph, wanted []graph.ValueID) []bool {
 		for _, v := range s.Nodes[i].Inputs {
 			if v != graph.None && mark[v] {
 				for _, o := range s.Nodes[i].Outputs {
-					mark[o] = true
+					mark[o] = s.Value(o).DType == tensor.Float32
 				}
 			}
 		}

@@ -8,7 +8,7 @@ import (
 
 var arithRules = table{
 	"Add":               binary(schema.ADD, addOptions),
-	"AddV2":             binary(schema.ADD, addOptions),
+	"AddV2":             {2, addV2},
 	"Sub":               binary(schema.SUB, subOptions),
 	"Mul":               binary(schema.MUL, mulOptions),
 	"RealDiv":           binary(schema.DIV, divOptions),

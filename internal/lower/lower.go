@@ -25,6 +25,7 @@ import (
 	"github.com/litequant/litequant/internal/schema/fb"
 	"github.com/litequant/litequant/op"
 	"github.com/litequant/litequant/op/all"
+	"github.com/litequant/litequant/op/training"
 	"github.com/litequant/litequant/tensor"
 )
 
@@ -32,7 +33,9 @@ import (
 // signature.
 type Options struct {
 	// Train legalizes only what keeps trainable parameters as they are: none is
-	// folded into another constant.
+	// folded into another constant. Layers that training treats differently become
+	// internal operators (op/training) where the graph marks them, and a batch
+	// normalization's moving statistics count as trainable: training changes them.
 	Train bool
 	// Signature is the key of the signature to declare. Inputs and outputs then have
 	// the tensor names of TensorFlow 2's SavedModels. Empty declares none and keeps
@@ -50,6 +53,9 @@ type Options struct {
 func Graph(g *savedmodel.Graph, o Options) (*graph.Model, error) {
 	if len(o.Ops.All()) == 0 {
 		o.Ops = all.Set()
+	}
+	if o.Train {
+		o.Ops = o.Ops.With(training.Defs...)
 	}
 	b := &builder{
 		src: g, ops: o.Ops, train: o.Train, sub: &graph.Subgraph{Name: "main"}, values: make([][]graph.ValueID, len(g.Nodes)),

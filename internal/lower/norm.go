@@ -5,6 +5,7 @@ import (
 
 	"github.com/litequant/litequant/graph"
 	"github.com/litequant/litequant/internal/schema"
+	"github.com/litequant/litequant/op/training"
 	"github.com/litequant/litequant/tensor"
 )
 
@@ -25,6 +26,11 @@ func batchNorm(c *call) {
 	}
 	epsilon := c.floatAttr("epsilon", 1e-4)
 	gamma, beta, mean, variance := c.in[1], c.in[2], c.in[3], c.in[4]
+	if factor := c.averageFactor(gamma, beta); factor > 0 {
+		o := &training.NormOptions{Epsilon: epsilon, Factor: factor, Bessel: true}
+		c.done(append([]graph.ValueID{c.trainedNorm(o, c.in[:5]...)}, noResults(5)...)...)
+		return
+	}
 	var m, offset graph.ValueID
 	if g, b, mu, v := c.frozen(gamma), c.frozen(beta), c.frozen(mean), c.frozen(variance); g != nil && b != nil && mu != nil && v != nil {
 		m, offset = c.foldedNorm(g, b, mu, v, epsilon)

@@ -35,7 +35,7 @@ func join(families ...table) table {
 
 // identityRules pass their inputs on.
 var identityRules = table{
-	"Identity":               {1, passThrough},
+	"Identity":               {1, identity},
 	"IdentityN":              {1, passThrough},
 	"StopGradient":           {1, passThrough},
 	"PreventGradient":        {1, passThrough},

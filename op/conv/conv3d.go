@@ -37,7 +37,7 @@ var Conv3DTranspose = &op.Def{
 		if err != nil {
 			return op.Kernel{}, err
 		}
-		return floatScatter(t, transposeInput, transposeFilter, transposeBias)
+		return floatScatter(c, t, transposeInput, transposeFilter, transposeBias)
 	},
 }
 
@@ -110,6 +110,9 @@ func conv3D(c *op.Call) (op.Kernel, error) {
 		return op.Kernel{}, err
 	}
 	return op.Kernel{Run: func(r *op.Run) error {
+		if err := c.In[1].Fixed(r, 1); err != nil {
+			return err
+		}
 		v := volume{axes: axes, in: r.In[0].Shape(), out: r.Out[0].Shape(), x: op.F32s(r.In[0]), w: op.F32s(r.In[1])}
 		for i := range v.before {
 			v.before[i] = axes[i].Before(v.in[i+1], v.out[i+1])

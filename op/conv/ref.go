@@ -20,16 +20,21 @@ type shapeOf struct {
 	filterC, filterPos   int // filter stride by output channel and by position
 }
 
-func bounds(p Params, in, filter, out tensor.Shape) shapeOf {
+// bounds reads an invocation's shapes.
+func bounds(c *op.Call, p Params, r *op.Run) (shapeOf, error) {
+	in, filter, out := r.In[0].Shape(), r.In[1].Shape(), r.Out[0].Shape()
+	if err := c.In[1].Fixed(r, 1); err != nil {
+		return shapeOf{}, err
+	}
 	s := shapeOf{Params: p, batch: in[0], inH: in[1], inW: in[2], inC: in[3], outH: out[1], outW: out[2], outC: out[3]}
 	s.beforeH, s.beforeW = p.H.Before(s.inH, s.outH), p.W.Before(s.inW, s.outW)
 	if p.Depthwise {
 		s.run, s.share, s.filterC, s.filterPos = 1, s.outC/max(s.inC, 1), 1, s.outC
-		return s
+		return s, nil
 	}
 	s.run, s.filterPos = filter[3], filter[3]
 	s.share, s.filterC = s.outC/max(s.inC/s.run, 1), p.H.Kernel*p.W.Kernel*s.run
-	return s
+	return s, nil
 }
 
 // number is what sums are made of and kept in.
@@ -105,7 +110,10 @@ func convFloat(c *op.Call) (op.Kernel, error) {
 		return op.Kernel{}, err
 	}
 	return op.Kernel{Run: func(r *op.Run) error {
-		s := bounds(p, r.In[0].Shape(), r.In[1].Shape(), r.Out[0].Shape())
+		s, err := bounds(c, p, r)
+		if err != nil {
+			return err
+		}
 		out, bias := op.F32s(r.Out[0]), op.OptF32s(r.In, 2)
 		return eachSum(r, &s, op.F32s(r.In[0]), op.F32s(r.In[1]), 0, 0, func(sum float32, c, i int) {
 			if bias != nil {
@@ -159,7 +167,10 @@ func convInt8(c *op.Call) (op.Kernel, error) {
 	return op.Kernel{
 		Temp: func(in, _ []tensor.Shape) (int, error) { return filter.Temp(in) },
 		Run: func(r *op.Run) error {
-			s := bounds(p, r.In[0].Shape(), r.In[1].Shape(), r.Out[0].Shape())
+			s, err := bounds(c, p, r)
+			if err != nil {
+				return err
+			}
 			out, bias := op.I8s(r.Out[0]), op.BiasOperand(r.In, 2)
 			return eachSum(r, &s, op.I8s(r.In[0]), filter.Values(r, r.Temp), zero, 0, func(sum int32, c, i int) {
 				out[i] = int8(q.Apply(sum+int32(bias.At(c)), c))
@@ -178,7 +189,10 @@ func convUint8(c *op.Call) (op.Kernel, error) {
 	}
 	zero, filterZero := int32(c.In[0].Quant.Zero()), int32(c.In[1].Quant.Zero())
 	return op.Kernel{Run: func(r *op.Run) error {
-		s := bounds(p, r.In[0].Shape(), r.In[1].Shape(), r.Out[0].Shape())
+		s, err := bounds(c, p, r)
+		if err != nil {
+			return err
+		}
 		out, bias := r.Out[0].Bytes(), op.BiasOperand(r.In, 2)
 		return eachSum(r, &s, r.In[0].Bytes(), r.In[1].Bytes(), zero, filterZero, func(sum int32, c, i int) {
 			out[i] = uint8(q.Apply(sum+int32(bias.At(c)), c))
@@ -197,7 +211,10 @@ func convInt16(c *op.Call) (op.Kernel, error) {
 	return op.Kernel{
 		Temp: func(in, _ []tensor.Shape) (int, error) { return filter.Temp(in) },
 		Run: func(r *op.Run) error {
-			s := bounds(p, r.In[0].Shape(), r.In[1].Shape(), r.Out[0].Shape())
+			s, err := bounds(c, p, r)
+			if err != nil {
+				return err
+			}
 			out, bias := op.I16s(r.Out[0]), op.BiasOperand(r.In, 2)
 			return eachSum(r, &s, op.I16s(r.In[0]), filter.Values(r, r.Temp), 0, 0, func(sum int64, c, i int) {
 				sum += bias.At(c)
@@ -237,7 +254,10 @@ func convHybrid(c *op.Call) (op.Kernel, error) {
 			return n + image, err
 		},
 		Run: func(r *op.Run) error {
-			s := bounds(p, r.In[0].Shape(), r.In[1].Shape(), r.Out[0].Shape())
+			s, err := bounds(c, p, r)
+			if err != nil {
+				return err
+			}
 			in, out, bias := op.F32s(r.In[0]), op.F32s(r.Out[0]), op.OptF32s(r.In, 2)
 			h := NewHybrid(p, s.inC == s.run, scales)
 			image := s.inH * s.inW * s.inC

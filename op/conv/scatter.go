@@ -73,7 +73,13 @@ type scatter struct {
 	filterPos, filterOut int // filter strides by position and by output channel
 }
 
-func (t *transposed) bounds(in, filter, out tensor.Shape) scatter {
+// bounds reads the shapes of an invocation of a kernel that was made for c; input
+// and filter are operands.
+func (t *transposed) bounds(c *op.Call, r *op.Run, input, filter int) (scatter, error) {
+	if err := c.In[filter].Fixed(r, filter); err != nil {
+		return scatter{}, err
+	}
+	in, out := r.In[input].Shape(), r.Out[0].Shape()
 	last := len(t.axes) + 1
 	s := scatter{batch: in[0], inC: in[last], outC: out[last]}
 	for i := range s.axes {
@@ -86,13 +92,13 @@ func (t *transposed) bounds(in, filter, out tensor.Shape) scatter {
 	}
 	s.filterPos, s.filterOut = s.inC*s.outC, s.inC
 	if t.outChannels == 0 {
-		window := 1
+		positions := 1
 		for _, a := range t.axes {
-			window *= a.Kernel
+			positions *= a.Kernel
 		}
-		s.filterPos, s.filterOut = s.inC, window*s.inC
+		s.filterPos, s.filterOut = s.inC, positions*s.inC
 	}
-	return s
+	return s, nil
 }
 
 // each visits every product: the index of the result's element in its image b, its
@@ -164,13 +170,16 @@ func products[I, W, A number](r *op.Run, s *scatter, in []I, filter []W, zeroIn,
 }
 
 // floatScatter is the kernel over float32, for operands at the given indices.
-func floatScatter(t *transposed, in, filter, bias int) (op.Kernel, error) {
+func floatScatter(c *op.Call, t *transposed, in, filter, bias int) (op.Kernel, error) {
 	lo, hi, err := op.FloatRange(t.act)
 	if err != nil {
 		return op.Kernel{}, err
 	}
 	return op.Kernel{Run: func(r *op.Run) error {
-		s := t.bounds(r.In[in].Shape(), r.In[filter].Shape(), r.Out[0].Shape())
+		s, err := t.bounds(c, r, in, filter)
+		if err != nil {
+			return err
+		}
 		out, b := op.F32s(r.Out[0]), op.OptF32s(r.In, bias)
 		for i := range s.batch {
 			image := out[i*s.image() : (i+1)*s.image()]

@@ -106,7 +106,7 @@ func transposeFloat(c *op.Call) (op.Kernel, error) {
 	if err != nil {
 		return op.Kernel{}, err
 	}
-	return floatScatter(t, transposeInput, transposeFilter, transposeBias)
+	return floatScatter(c, t, transposeInput, transposeFilter, transposeBias)
 }
 
 // transposeRequant prepares an integer kernel with a filter of one type; uint8
@@ -153,7 +153,10 @@ func transposeInt8(c *op.Call) (op.Kernel, error) {
 	}
 	zero := int32(c.In[transposeInput].Quant.Zero())
 	return op.Kernel{Temp: accumulators(4), Run: func(r *op.Run) error {
-		s := t.bounds(r.In[transposeInput].Shape(), r.In[transposeFilter].Shape(), r.Out[0].Shape())
+		s, err := t.bounds(c, r, transposeInput, transposeFilter)
+		if err != nil {
+			return err
+		}
 		out, bias := op.I8s(r.Out[0]), op.BiasOperand(r.In, transposeBias)
 		acc := tensor.View[int32](r.Temp)[:s.image()]
 		return products(r, &s, op.I8s(r.In[transposeInput]), op.I8s(r.In[transposeFilter]), zero, 0, acc, func(sum int32, c, i int) {
@@ -169,7 +172,10 @@ func transposeUint8(c *op.Call) (op.Kernel, error) {
 	}
 	zeroIn, zeroW := int32(c.In[transposeInput].Quant.Zero()), int32(c.In[transposeFilter].Quant.Zero())
 	return op.Kernel{Temp: accumulators(4), Run: func(r *op.Run) error {
-		s := t.bounds(r.In[transposeInput].Shape(), r.In[transposeFilter].Shape(), r.Out[0].Shape())
+		s, err := t.bounds(c, r, transposeInput, transposeFilter)
+		if err != nil {
+			return err
+		}
 		out, bias := r.Out[0].Bytes(), op.BiasOperand(r.In, transposeBias)
 		acc := tensor.View[int32](r.Temp)[:s.image()]
 		return products(r, &s, r.In[transposeInput].Bytes(), r.In[transposeFilter].Bytes(), zeroIn, zeroW, acc, func(sum int32, c, i int) {
@@ -190,7 +196,10 @@ func transposeInt16(c *op.Call) (op.Kernel, error) {
 		narrow = c.In[transposeBias].DType == tensor.Int32
 	}
 	return op.Kernel{Temp: accumulators(8), Run: func(r *op.Run) error {
-		s := t.bounds(r.In[transposeInput].Shape(), r.In[transposeFilter].Shape(), r.Out[0].Shape())
+		s, err := t.bounds(c, r, transposeInput, transposeFilter)
+		if err != nil {
+			return err
+		}
 		out, bias := op.I16s(r.Out[0]), op.BiasOperand(r.In, transposeBias)
 		acc := tensor.View[int64](r.Temp)[:s.image()]
 		return products(r, &s, op.I16s(r.In[transposeInput]), op.I8s(r.In[transposeFilter]), 0, 0, acc, func(sum int64, c, i int) {
@@ -222,7 +231,10 @@ func transposeHybrid(c *op.Call) (op.Kernel, error) {
 	return op.Kernel{
 		Temp: func(in, _ []tensor.Shape) (int, error) { return in[transposeInput][1:].Elems() },
 		Run: func(r *op.Run) error {
-			s := t.bounds(r.In[transposeInput].Shape(), r.In[transposeFilter].Shape(), r.Out[0].Shape())
+			s, err := t.bounds(c, r, transposeInput, transposeFilter)
+			if err != nil {
+				return err
+			}
 			in, w, bias := op.F32s(r.In[transposeInput]), op.I8s(r.In[transposeFilter]), op.OptF32s(r.In, transposeBias)
 			q := tensor.View[int8](r.Temp)
 			for b := range s.batch {
@@ -258,7 +270,7 @@ var TransposeConvBias = &op.Def{
 		if err != nil {
 			return op.Kernel{}, err
 		}
-		return floatScatter(t, 0, 1, 2)
+		return floatScatter(c, t, 0, 1, 2)
 	},
 }
 

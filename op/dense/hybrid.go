@@ -35,6 +35,9 @@ func refHybrid(c *op.Call) (op.Kernel, error) {
 			return n + h.depth, err
 		},
 		Run: func(r *op.Run) error {
+			if err := c.In[1].Fixed(r, 1); err != nil {
+				return err
+			}
 			x, out, bias := op.F32s(r.In[0]), op.F32s(r.Out[0]), op.OptF32s(r.In, 2)
 			q, w := tensor.View[int8](r.Temp[:h.depth]), weights.Values(r, r.Temp[h.depth:])
 			var scale float32

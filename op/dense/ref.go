@@ -181,7 +181,10 @@ func refInt8(c *op.Call) (op.Kernel, error) {
 	return op.Kernel{
 		Temp: func(in, _ []tensor.Shape) (int, error) { return weights.Temp(in) },
 		Run: func(r *op.Run) error {
-			units, depth := r.In[1].Shape()[0], r.In[1].Shape()[1]
+			if err := c.In[1].Fixed(r, 1); err != nil {
+				return err
+			}
+			units, depth := c.In[1].Shape[0], c.In[1].Shape[1]
 			x, w, out, bias := op.I8s(r.In[0]), weights.Values(r, r.Temp), op.I8s(r.Out[0]), op.BiasOperand(r.In, 2)
 			return rows(r, units, func(row, unit int) {
 				sum := dot(x[row*depth:(row+1)*depth], w[unit*depth:], zeroX, zeroW)
@@ -210,7 +213,10 @@ func refUint8[O uint8 | int16](c *op.Call) (op.Kernel, error) {
 	}
 	zeroX, zeroW := int32(c.In[0].Quant.Zero()), int32(c.In[1].Quant.Zero())
 	return op.Kernel{Run: func(r *op.Run) error {
-		units, depth := r.In[1].Shape()[0], r.In[1].Shape()[1]
+		if err := c.In[1].Fixed(r, 1); err != nil {
+			return err
+		}
+		units, depth := c.In[1].Shape[0], c.In[1].Shape[1]
 		x, w, out, bias := r.In[0].Bytes(), r.In[1].Bytes(), tensor.View[O](r.Out[0].Bytes()), op.BiasOperand(r.In, 2)
 		return rows(r, units, func(row, unit int) {
 			sum := dot(x[row*depth:(row+1)*depth], w[unit*depth:], zeroX, zeroW)
@@ -234,7 +240,10 @@ func refInt16(c *op.Call) (op.Kernel, error) {
 	return op.Kernel{
 		Temp: func(in, _ []tensor.Shape) (int, error) { return weights.Temp(in) },
 		Run: func(r *op.Run) error {
-			units, depth := r.In[1].Shape()[0], r.In[1].Shape()[1]
+			if err := c.In[1].Fixed(r, 1); err != nil {
+				return err
+			}
+			units, depth := c.In[1].Shape[0], c.In[1].Shape[1]
 			x, w, out, bias := op.I16s(r.In[0]), weights.Values(r, r.Temp), op.I16s(r.Out[0]), op.BiasOperand(r.In, 2)
 			return rows(r, units, func(row, unit int) {
 				sum := dot(x[row*depth:(row+1)*depth], w[unit*depth:], 0, zeroW) + bias.At(unit)
@@ -255,7 +264,10 @@ func refInt16x16(c *op.Call) (op.Kernel, error) {
 	}
 	zeroW := int64(c.In[1].Quant.Zero())
 	return op.Kernel{Run: func(r *op.Run) error {
-		units, depth := r.In[1].Shape()[0], r.In[1].Shape()[1]
+		if err := c.In[1].Fixed(r, 1); err != nil {
+			return err
+		}
+		units, depth := c.In[1].Shape[0], c.In[1].Shape[1]
 		x, w, out, bias := op.I16s(r.In[0]), op.I16s(r.In[1]), op.I16s(r.Out[0]), op.BiasOperand(r.In, 2)
 		return rows(r, units, func(row, unit int) {
 			sum := dot(x[row*depth:(row+1)*depth], w[unit*depth:], 0, zeroW)

@@ -34,15 +34,15 @@ func shuffledFacts(c *op.Call, units, depth int) error {
 }
 
 func refShuffled(c *op.Call) (op.Kernel, error) {
-	if err := checkOperands(c); err != nil {
-		return op.Kernel{}, err
-	}
 	q, err := fixedRequant(c)
 	if err != nil {
 		return op.Kernel{}, err
 	}
 	return op.Kernel{Run: func(r *op.Run) error {
-		units, depth := r.In[1].Shape()[0], r.In[1].Shape()[1]
+		if err := c.In[1].Fixed(r, 1); err != nil {
+			return err
+		}
+		units, depth := c.In[1].Shape[0], c.In[1].Shape[1]
 		x, w, out, bias := r.Out[1].Bytes(), r.In[1].Bytes(), op.I16s(r.Out[0]), op.BiasOperand(r.In, 2)
 		batch := r.Out[0].Shape()[0]
 		shuffle(x, r.In[0].Bytes(), batch, depth)

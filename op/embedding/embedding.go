@@ -114,6 +114,9 @@ func dequantizingLookup(c *op.Call) (op.Kernel, error) {
 		put = putFloat16
 	}
 	return op.Kernel{Run: func(r *op.Run) error {
+		if err := value.Fixed(r, 1); err != nil {
+			return err
+		}
 		table, shape := r.In[1].Bytes(), r.In[1].Shape()
 		n := width(shape)
 		for i, id := range op.I32s(r.In[0]) {

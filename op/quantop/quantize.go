@@ -118,7 +118,7 @@ func axisOf(f *op.Fact) (func(s tensor.Shape) axis, error) {
 	return func(s tensor.Shape) axis {
 		inner := 1
 		if q.PerAxis() {
-			for _, d := range s[q.Axis+1:] {
+			for _, d := range s[min(q.Axis+1, len(s)):] { // inputs may be resized to another rank
 				inner *= d
 			}
 		}

@@ -59,7 +59,7 @@ func generator(n *graph.Node) func() any {
 		if seed == 0 && seed2 == 0 {
 			seed, seed2 = rand.Uint64(), rand.Uint64()
 		}
-		g := newPhilox(seed, seed2)
+		g := newStream(seed, seed2)
 		return &g
 	}
 }
@@ -78,7 +78,7 @@ func shaped(code schema.BuiltinOperator, four func(x [4]uint32) [4]float32) *op.
 		Quant:    op.Quant{None: true},
 		Ref: func(c *op.Call) (op.Kernel, error) {
 			return op.Kernel{State: generator(c.Node), Run: func(r *op.Run) error {
-				g, out := r.State.(*philox), op.F32s(r.Out[0])
+				g, out := r.State.(*stream), op.F32s(r.Out[0])
 				for i := 0; i < len(out); i += 4 {
 					if i%4096 == 0 && r.Stop() {
 						return op.ErrStopped
@@ -138,7 +138,7 @@ func multinomialFacts(c *op.Call) error {
 func oneRow(in, _ []tensor.Shape) (int, error) { return in[0][1:].Bytes(tensor.Float64) }
 
 func multinomial(r *op.Run) error {
-	g := r.State.(*philox)
+	g := r.State.(*stream)
 	draws := *g
 	s := r.Out[0].Shape()
 	rows, samples := s[0], s[1]

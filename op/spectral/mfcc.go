@@ -115,7 +115,7 @@ func (m *cepstrum) run(r *op.Run) error {
 }
 
 // mel maps a frequency in Hz to the mel scale.
-func mel(frequency float64) float64 { return 1127 * libm.Log1p(frequency/700) }
+func mel(frequency float64) float64 { return float64(1127 * libm.Log1p(frequency/700)) }
 
 func (m *cepstrum) resize(bins int, rate int32) {
 	if m.bins == bins && m.rate == rate {

@@ -34,7 +34,9 @@ var Scatter = named(def(schema.STABLEHLO_SCATTER, "2.15.0",
 		update, err := updateOf(c, o.UpdateComputationSubgraphIndex)
 		s := scattered(o)
 		return op.Kernel{Run: func(r *op.Run) error { return s.scatter(r, update) }}, err
-	}))
+	}), func(n *graph.Node) int {
+	return int(graph.Options[fb.StablehloScatterOptionsT](n).UpdateComputationSubgraphIndex)
+})
 
 // combiners are the functions of SCATTER.
 var combiners = map[graph.OpCode]function{

@@ -26,9 +26,9 @@ func def(code schema.BuiltinOperator, since string, operands op.Operands, facts 
 	}
 }
 
-// named marks a row whose function is the one node of a subgraph.
-func named(d *op.Def) *op.Def {
-	d.Effect = op.Control
+// named completes a row whose function is the one node of a subgraph.
+func named(d *op.Def, names func(n *graph.Node) int) *op.Def {
+	d.Effect, d.Names = op.Control, names
 	return d
 }
 

@@ -38,7 +38,9 @@ var StablehloReduceWindow = named(def(schema.STABLEHLO_REDUCE_WINDOW, "2.16.0",
 		}
 		run := reductions[f][c.In[0].DType]
 		return op.Kernel{Run: func(r *op.Run) error { return run(r, g) }}, nil
-	}))
+	}), func(n *graph.Node) int {
+	return int(graph.Options[fb.StablehloReduceWindowOptionsT](n).BodySubgraphIndex)
+})
 
 // ReduceWindow is REDUCE_WINDOW, which has operands for the window's shape, strides
 // and dilations, and neither padding nor base dilations. TensorFlow does not write

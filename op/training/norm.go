@@ -11,7 +11,9 @@ import (
 
 // NormOptions are a batch normalization's.
 type NormOptions struct {
-	Epsilon, Momentum float32
+	Epsilon float32
+	// Factor is the weight of a batch in the moving statistics: 1 − momentum.
+	Factor float32
 	// Bessel says that the moving variance follows the unbiased variance of a batch,
 	// as TensorFlow's fused operation makes it, and not the one it divides by.
 	Bessel bool
@@ -83,8 +85,8 @@ func normParams(in []tensor.Tensor) params {
 
 // BatchNormStep is BatchNorm in training: x is normalized by the mean and variance
 // of the batch, which move the two moving statistics, variables that are changed
-// in place: moving = moving·momentum + batch·(1−momentum). Results: y, and for the
-// gradient the batch's mean and 1/√(variance+ε).
+// in place: moving −= (moving − batch)·factor. Results: y, and for the gradient
+// the batch's mean and 1/√(variance+ε).
 var BatchNormStep = &op.Def{
 	Code: BatchNormStepCode, Name: "BATCH_NORM_STEP",
 	Operands: normOperands().Out("y", op.F32).Out("mean", op.F32).Out("inverse", op.F32),
@@ -165,7 +167,7 @@ func (n *Norm) forward(from, to int) {
 
 // move takes a moving statistic towards a batch's.
 func (n *Norm) move(moving *float32, batch float32) {
-	*moving = float32(*moving*n.o.Momentum) + float32(batch*(1-n.o.Momentum))
+	*moving -= float32((*moving - batch) * n.o.Factor)
 }
 
 // BatchNormGrad is the gradient of BatchNormStep: operands x, gamma, dy, and the

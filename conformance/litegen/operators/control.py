@@ -57,7 +57,7 @@ def if_(rng):
     yield case_of("constant", two, lambda f, a, b: [constant(f, np.int32([1, 2, 3]))], plus, [whole(rng, s), whole(rng, s)], two[:1])
     yield case_of("unused", two, lambda f, a, b: [node(f, "NEG", [b], "int32", s)], lambda f, a, b: [a], [whole(rng, s), whole(rng, s)], two[:1])
     yield case_of("swap", two, lambda f, a, b: [a, b], lambda f, a, b: [b, a], [whole(rng, s), whole(rng, s)], two)
-    yield case_of("twice", two, lambda f, a, b: 2 * plus(f, a, b), lambda f, a, b: [a, a], [whole(rng, s), whole(rng, s)], two)
+    yield case_of("twice", two, lambda f, a, b: [a, a], lambda f, a, b: [b, b], [whole(rng, s), whole(rng, s)], two)
     yield case_of("none", [], lambda f: [number(f, 4, shape=s)], lambda f: [number(f, 5, shape=s)], [], two[:1])
     for i, (n, k) in enumerate(((3, 5), (1, 0), (0, 2))):  # results of different shapes
         yield case_of(label("shapes", i), [("int32", (n,)), ("int32", (k,))], lambda f, a, b: [node(f, "CONCATENATION", [a, b], "int32", (n + k,))],
@@ -87,6 +87,25 @@ def if_(rng):
     c, x = m.input("bool", ()), m.input("float32", (1,), signature=(-1,))
     m.op("IF", [c, x], [m.output("float32", (1,))], options("If", thenSubgraphIndex=branches[0], elseSubgraphIndex=branches[1]))
     yield Case("resized", m, [[np.array(b), np.float32(rng.normal(0, 1, n))] for b, n in ((True, 3), (False, 3), (False, 5), (True, 1))])
+    m = Program()  # variables as operands
+    handles = [("resource", ())] * 2
+    branches = [branch(m, handles, lambda f, a, b, k=k: [read(f, (a, b)[k], "int32", s, False)]) for k in range(2)]
+    c, x, y = m.input("bool", ()), m.input("int32", s), m.input("int32", s)
+    both = [variable(m, n) for n in ("x", "y")]
+    for h, v in zip(both, (x, y)):
+        assign(m, h, v)
+    m.op("IF", [c, *both], [m.output("int32", s)], options("If", thenSubgraphIndex=branches[0], elseSubgraphIndex=branches[1]))
+    yield Case("variables", m, [[np.array(b), whole(rng, s), whole(rng, s)] for b in (True, False)])
+    m = Program()  # a variable as the result
+    branches = [branch(m, handles, lambda f, a, b, k=k: [(a, b)[k]]) for k in range(2)]
+    c, x, y = m.input("bool", ()), m.input("int32", s), m.input("int32", s)
+    both = [variable(m, n) for n in ("x", "y")]
+    for h, v in zip(both, (x, y)):
+        assign(m, h, v)
+    h = m.value("resource", ())
+    m.op("IF", [c, *both], [h], options("If", thenSubgraphIndex=branches[0], elseSubgraphIndex=branches[1]))
+    read(m, h, "int32", s)
+    yield Case("handles", m, [[np.array(b), whole(rng, s), whole(rng, s)] for b in (True, False)])
 
 
 def loop(m, operands, condition, body, results=None):
@@ -111,7 +130,7 @@ def next_(f, i):
 @operator("WHILE")
 def while_(rng):
     turns = [[np.array(0, np.int32), np.array(n, np.int32)] for n in (0, 1, 5, 0, 3)]
-    for dtype in MOVED:  # carried along
+    for dtype in VALUES:  # carried along
         m = Program()
         loop(m, COUNT + [(dtype, (2, 2))], below, lambda f, i, n, x: [next_(f, i), n, x])
         x = sample(rng, dtype, (2, 2))
@@ -125,7 +144,7 @@ def while_(rng):
     loop(m, [("float32", ()), ("int32", ())], lambda f, x, i: [node(f, "LESS", [x, number(f, 100, "float32")], "bool", ())],
          lambda f, x, i: [node(f, "MUL", [x, number(f, 3, "float32")], "float32", ()), next_(f, i)])
     yield Case("float", m, [[np.array(v, np.float32), np.array(0, np.int32)] for v in (1, 1000, 0.1)])
-    for i, (s, axis) in enumerate((((1,), 0), ((2, 1), 1), ((1, 3), 0), ((0,), 0))):  # growing
+    for i, (s, axis) in enumerate((((1,), 0), ((2, 1), 1), ((1, 3), 0))):  # growing
         m = Program()
         loop(m, COUNT + [("float32", s)], below,
              lambda f, i, n, x: [next_(f, i), n, node(f, "CONCATENATION", [x, constant(f, np.ones([1 if k == axis else d for k, d in enumerate(s)], np.float32))], "float32", s, axis=axis)])
@@ -175,6 +194,25 @@ def while_(rng):
     loop(start, COUNT, below, doubled)
     read(start, variable(start), "int32", (2,))
     yield Case("variable", start, turns)
+    m = Program()  # a handle carried along
+    x = m.input("int32", (2,))
+    h = variable(m)
+    assign(m, h, x)
+    operands = COUNT + [("resource", ())]
+
+    def raised(f, i, n, h):
+        assign(f, h, add(f, read(f, h, "int32", (2,), False), number(f, 3, shape=(2,)), "int32", (2,)))
+        return [next_(f, i), n, h]
+
+    c, b = branch(m, operands, below), branch(m, operands, raised)
+    outs = [m.output("int32", ()), m.output("int32", ()), m.value("resource", ())]
+    m.op("WHILE", [m.input("int32", ()), m.input("int32", ()), h], outs, options("While", condSubgraphIndex=c, bodySubgraphIndex=b))
+    read(m, h, "int32", (2,))
+    yield Case("handle", m, [[whole(rng, (2,))] + t for t in turns])
+    m = Program()  # strings, beside what grows
+    s = [("string", (2,)), ("int32", (1,))]
+    loop(m, COUNT + s, below, lambda f, i, n, x, y: [next_(f, i), n, x, node(f, "CONCATENATION", [y, y], "int32", (2,))])
+    yield Case("strings", m, [t + [sample(rng, "string", (2,)), np.int32([4])] for t in turns[:3]])
     m = Program()  # the condition's result is a vector
     loop(m, COUNT, lambda f, i, n: [node(f, "RESHAPE", [below(f, i, n)[0], constant(f, np.int32([1]))], "bool", (1,))], lambda f, i, n: [next_(f, i), n])
     yield Case("vector", m, turns)

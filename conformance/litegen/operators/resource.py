@@ -9,7 +9,7 @@ from .move import sample
 from .stablehlo import Program
 
 CODE = {"int64": 4, "string": 5}
-VALUES = ("float32", "float16", "bfloat16", "float64", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "bool", "complex64", "complex128")
+VALUES = ("float32", "float16", "bfloat16", "float64", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "bool", "complex64", "complex128", "int4")
 
 
 def constant(m, x):

@@ -63,7 +63,12 @@ var Kernels = joined(fast.Kernels, fast.Table{
 	training.MaxPoolGradCode:      maxPoolGrad,
 	training.ClampGradCode:        clampGrad,
 	training.BiasGradCode:         biasGrad,
+	training.DropoutStepCode:      dropout,
+	training.BatchNormStepCode:    batchNorm,
+	training.BatchNormGradCode:    batchNormGrad,
 	training.AdamCode:             adam,
+	training.SGDCode:              update(training.UpdateSGD),
+	training.RMSPropCode:          update(training.UpdateRMSProp),
 })
 
 func joined(tables ...fast.Table) fast.Table {
@@ -74,13 +79,14 @@ func joined(tables ...fast.Table) fast.Table {
 	return all
 }
 
-// convParams reads the options of a convolution's gradient for its filter.
+// convParams reads the options of a convolution's gradient; ok is false for groups
+// and for a depthwise convolution with a multiplier.
 func convParams(c *op.Call, filter, x tensor.Shape) (conv.Params, bool, error) {
 	if len(filter) != 4 || len(x) != 4 || x[3] != filter[3] {
 		return conv.Params{}, false, nil
 	}
 	p, err := conv.ParamsOf(c.Node, filter)
-	return p, !p.Depthwise, err
+	return p, err == nil, err
 }
 
 // convInputGrad is, for each image, patches' gradient = dy·W, folded back onto the
@@ -90,6 +96,9 @@ func convInputGrad(e *fast.Env, c *op.Call) (op.Kernel, bool, error) {
 	p, ok, err := convParams(c, f, c.In[2].Shape)
 	if !ok || err != nil {
 		return op.Kernel{}, false, err
+	}
+	if p.Depthwise {
+		return depthwiseInputGrad(e, p), true, nil
 	}
 	n, k := f[0], f[1]*f[2]*f[3]
 	return op.Kernel{
@@ -171,6 +180,9 @@ func convFilterGrad(e *fast.Env, c *op.Call) (op.Kernel, bool, error) {
 	if !ok || err != nil {
 		return op.Kernel{}, false, err
 	}
+	if p.Depthwise {
+		return depthwiseFilterGrad(e, p), true, nil
+	}
 	n, k := f[0], f[1]*f[2]*f[3]
 	// A block's scratch: its sum [k,n], one image's patches, dy packed.
 	lay := func(g *simd.Conv) (patches, packed, total int) {
@@ -224,30 +236,4 @@ func (t *filterGradTask) Chunk(i int) {
 		p.MM = simd.MatMulF32{A: a, Lda: k, TransA: true, B: &p.Packed, C: sum, Ldc: t.n, M: k, Accumulate: true}
 		p.MM.Run()
 	}
-}
-
-// block is the number of elements a chunk of an element-wise step takes.
-const block = 1 << 14
-
-func adam(e *fast.Env, c *op.Call) (op.Kernel, bool, error) {
-	return op.Kernel{
-		State: func() any { return &adamTask{level: e.Level} },
-		Run: func(r *op.Run) error {
-			t := r.State.(*adamTask)
-			t.w, t.m, t.v, t.g, t.h = op.F32s(r.In[0]), op.F32s(r.In[1]), op.F32s(r.In[2]), op.F32s(r.In[3]), op.F32s(r.In[4])
-			e.Run((len(t.w)+block-1)/block, t)
-			return nil
-		},
-	}, true, nil
-}
-
-type adamTask struct {
-	level         *simd.Level
-	w, m, v, g, h []float32
-}
-
-// Chunk updates block i.
-func (t *adamTask) Chunk(i int) {
-	a, b := i*block, min((i+1)*block, len(t.w))
-	t.level.AdamF32(t.w[a:b], t.m[a:b], t.v[a:b], t.g[a:b], t.h[0], t.h[1], t.h[2], t.h[3])
 }
