@@ -50,17 +50,13 @@ func newTrain(a *app) *cobra.Command {
 	f.StringVar(&t.validation, "validation", "", "labelled data to evaluate after each epoch")
 	f.IntVar(&t.epochs, "epochs", 1, "times the data is gone through")
 	f.IntVar(&t.batchSize, "batch-size", 32, "samples a step")
-	f.StringVar(&t.optimizer, "optimizer", "adam", "adam or sgd")
+	f.StringVar(&t.optimizer, "optimizer", "adam", "adam, adamw, rmsprop or sgd")
 	f.Float64Var(&t.learningRate, "learning-rate", 0, "step size, 0 for Keras's default")
-	f.StringVar(&t.loss, "loss", sparseCrossentropy, "sparse_categorical_crossentropy, or the same with _from_logits")
+	f.StringVar(&t.loss, "loss", "sparse_categorical_crossentropy",
+		"Keras's name: categorical_crossentropy, binary_crossentropy, mse, mae, huber, ...;\nthose of logits end in _from_logits")
 	f.Uint64Var(&t.seed, "seed", 0, "seed of the shuffling; same seed, same weights")
 	return c
 }
-
-const (
-	sparseCrossentropy       = "sparse_categorical_crossentropy"
-	sparseCrossentropyLogits = sparseCrossentropy + "_from_logits"
-)
 
 func (t *training) run(c *cobra.Command, name string) error {
 	o, err := t.options()
@@ -106,7 +102,6 @@ func (t *training) run(c *cobra.Command, name string) error {
 func (t *training) options() (train.Options, error) {
 	o := train.Options{
 		Epochs: t.epochs, BatchSize: t.batchSize, Seed: t.seed, Threads: t.app.threads,
-		Metrics: []metric.Metric{metric.Accuracy},
 	}
 	if t.data.name == "" {
 		return o, usagef("name it with --data", "train needs labelled data")
@@ -114,18 +109,24 @@ func (t *training) options() (train.Options, error) {
 	if t.epochs < 1 || t.batchSize < 1 || t.learningRate < 0 {
 		return o, usagef("--epochs and --batch-size of 1 and more, --learning-rate of 0 and more", "nothing to fit")
 	}
-	if err := oneOf("optimizer", t.optimizer, "adam", "sgd"); err != nil {
-		return o, err
+	var err error
+	if o.Optimizer, err = train.ParseOptimizer(t.optimizer, t.learningRate); err != nil {
+		return o, usagef("adam, adamw, rmsprop, sgd", "--optimizer=%s: %w", t.optimizer, err)
 	}
-	if err := oneOf("loss", t.loss, sparseCrossentropy, sparseCrossentropyLogits); err != nil {
-		return o, err
+	if o.Loss, err = train.ParseLoss(t.loss); err != nil {
+		return o, usagef("sparse_categorical_crossentropy, mse, ...", "--loss=%s: %w", t.loss, err)
 	}
-	o.Optimizer = train.Adam{LearningRate: t.learningRate}
-	if t.optimizer == "sgd" {
-		o.Optimizer = train.SGD{LearningRate: t.learningRate}
-	}
-	o.Loss = train.SparseCategoricalCrossentropy{FromLogits: t.loss == sparseCrossentropyLogits}
+	o.Metrics = metricsFor(o.Loss)
 	return o, t.data.check()
+}
+
+// metricsFor are what is shown beside a loss: classifiers' accuracy, others' error.
+func metricsFor(l train.Loss) []metric.Metric {
+	switch l.(type) {
+	case train.SparseCategoricalCrossentropy, train.CategoricalCrossentropy, train.BinaryCrossentropy:
+		return []metric.Metric{metric.Accuracy}
+	}
+	return []metric.Metric{metric.MeanAbsoluteError}
 }
 
 // fitProgress prints a line an epoch, as Keras does, and shows a bar meanwhile.

@@ -261,10 +261,11 @@ func (g *MatMulI8) stripI16(v *view, t *tileI16, m, rows, p0, p1 int) {
 // followed by at least one value that may be read, and returns the stride.
 func (g *MatMulI8) widen(v *view, dst []int16, m, rows, k0, kk int) int {
 	lv, a := g.B.lv, g.A[v.row(m):]
-	if kk == g.B.k && rows*v.lda < len(dst) { // short rows: in one piece
-		n := min(rows*v.lda, len(a))
+	// Short rows go in one piece; an image's overlap, so that the last one ends
+	// behind rows·lda.
+	if n := (rows-1)*v.lda + kk; kk == g.B.k && n < len(dst) {
 		lv.WidenU8(dst[:n], a[:n])
-		clear(dst[n : rows*v.lda+1])
+		dst[n] = 0
 		return v.lda
 	}
 	for i := range rows {

@@ -16,10 +16,22 @@ var convForms = map[form]func(e *Env, c *op.Call, p conv.Params) (rows, bool, er
 	{tensor.Float32, tensor.Int8}:    convHybrid,
 }
 
-// convKernel covers ungrouped CONV_2D with constant weights: patches are copied
-// strip by strip and multiplied by the packed filter.
+// imageForms are the forms whose product can read padded images instead of copied
+// patches, and what the length of a patch's consecutive values must divide by.
+var imageForms = map[form]struct {
+	multiple int
+	make     func(e *Env, c *op.Call, p conv.Params) (op.Kernel, bool, error)
+}{
+	{tensor.Float32, tensor.Float32}: {1, convImagesFloat},
+	{tensor.Int8, tensor.Int8}:       {4, convImagesInt8},
+}
+
+// convKernel covers ungrouped CONV_2D, with constant weights where they are
+// integers: patches, copied strip by strip or read from padded images, are
+// multiplied by the packed filter.
 func convKernel(e *Env, c *op.Call) (op.Kernel, bool, error) {
-	mk := convForms[form{c.In[0].DType, c.In[1].DType}]
+	types := form{c.In[0].DType, c.In[1].DType}
+	mk := convForms[types]
 	filter := c.In[1].Shape
 	if mk == nil || !weightsKnown(c) && c.In[1].DType != tensor.Float32 || c.In[0].Unknown || len(filter) != 4 || c.In[0].Shape[3] != filter[3] {
 		return op.Kernel{}, false, nil
@@ -28,11 +40,27 @@ func convKernel(e *Env, c *op.Call) (op.Kernel, bool, error) {
 	if err != nil {
 		return op.Kernel{}, false, err
 	}
+	if m, ok := imageForms[types]; ok && fromImages(p, filter, m.multiple) {
+		k, ok, err := m.make(e, c, p)
+		return unlessEmpty(k), ok, err
+	}
 	r, ok, err := mk(e, c, p)
 	if !ok || err != nil {
 		return op.Kernel{}, false, err
 	}
 	return stripKernel(e, r, func(in, out tensor.Shape) simd.Conv { return Geometry(p.H, p.W, in, out) }), true, nil
+}
+
+// unlessEmpty leaves results without elements alone.
+func unlessEmpty(k op.Kernel) op.Kernel {
+	run := k.Run
+	k.Run = func(r *op.Run) error {
+		if r.Out[0].Len() == 0 {
+			return nil
+		}
+		return run(r)
+	}
+	return k
 }
 
 // Geometry is a window over one image, from the shapes of input and output.

@@ -10,35 +10,45 @@ import (
 // flip is the difference between an int8 value and the uint8 the kernels take.
 const flip = 128
 
-// int8Rows keeps activations as uint8: images are flipped once, padding is the
-// zero point, and the zero point is folded into the packed bias.
-type int8Rows struct {
-	noPrepare
-	level *simd.Level
-	b     *simd.PackedI8
-	q     *simd.Requant
-	pad   uint8
-	n     int
+// packedInt8 is an int8 filter with the input's zero point folded into the bias,
+// and the step to the outputs.
+type packedInt8 struct {
+	b    *simd.PackedI8
+	q    *simd.Requant
+	zero uint8 // of the flipped input
+	n    int
 }
 
-func convInt8(e *Env, c *op.Call, p conv.Params) (rows, bool, error) {
+func packConvInt8(e *Env, c *op.Call, p conv.Params) (packedInt8, bool, error) {
 	bias, ok := biasOf[int32](c)
 	if !ok {
-		return nil, false, nil
+		return packedInt8{}, false, nil
 	}
 	ref, err := conv.Requant(c, p)
 	if err != nil {
-		return nil, false, err
+		return packedInt8{}, false, err
 	}
 	f := c.In[1].Shape
 	q, err := requant(ref, f[0])
 	if err != nil {
-		return nil, false, nil // a multiplier beyond the vector form's range
+		return packedInt8{}, false, nil // a multiplier beyond the vector form's range
 	}
 	zero := int32(c.In[0].Quant.Zero()) + flip
 	w := tensor.View[int8](c.In[1].Const)
-	b := e.Level.PackI8(f[0], f[1]*f[2]*f[3], w, bias, zero)
-	return &int8Rows{level: e.Level, b: b, q: q, pad: uint8(zero), n: f[0]}, true, nil
+	return packedInt8{e.Level.PackI8(f[0], f[1]*f[2]*f[3], w, bias, zero), q, uint8(zero), f[0]}, true, nil
+}
+
+// int8Rows keeps activations as uint8: images are flipped once, padding is the
+// zero point.
+type int8Rows struct {
+	noPrepare
+	packedInt8
+	level *simd.Level
+}
+
+func convInt8(e *Env, c *op.Call, p conv.Params) (rows, bool, error) {
+	w, ok, err := packConvInt8(e, c, p)
+	return &int8Rows{packedInt8: w, level: e.Level}, ok, err
 }
 
 func (r *int8Rows) imageBytes(g *simd.Conv) int { return g.H * g.W * g.C }
@@ -56,7 +66,7 @@ func (r *int8Rows) strip(t *stripTask, b, p0, p1 int, temp []byte, local any) {
 	mm := local.(*simd.MatMulI8)
 	image := t.imageTemp(b)[:g.H*g.W*g.C]
 	*mm = simd.MatMulI8{
-		A: Patches(g, image, r.pad, p0, p1, temp), Lda: g.K(), B: r.b, M: p1 - p0,
+		A: Patches(g, image, r.zero, p0, p1, temp), Lda: g.K(), B: r.b, M: p1 - p0,
 		Requant: r.q, Out: t.run.Out[0].Bytes()[(b*g.Pixels()+p0)*r.n:][:(p1-p0)*r.n], Ldo: r.n,
 	}
 	mm.Run()

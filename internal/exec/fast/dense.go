@@ -22,6 +22,9 @@ func denseKernel(e *Env, c *op.Call) (op.Kernel, bool, error) {
 	if mk == nil || c.Out[0].DType != c.In[0].DType || !weightsKnown(c) && c.In[1].DType != tensor.Float32 || len(c.In[1].Shape) != 2 {
 		return op.Kernel{}, false, nil
 	}
+	if _, _, err := op.FloatRange(graph.Options[fb.FullyConnectedOptionsT](c.Node).FusedActivationFunction); err != nil || c.In[1].Shape[1] == 0 {
+		return op.Kernel{}, false, nil // no clamp, or nothing to sum
+	}
 	return mk(e, c)
 }
 
