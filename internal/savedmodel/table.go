@@ -6,6 +6,8 @@ import (
 	"hash/crc32"
 	"sort"
 
+	"github.com/golang/snappy"
+
 	"github.com/litequant/litequant/tensor"
 )
 
@@ -76,6 +78,29 @@ func parseTable(b []byte) ([]entry, error) {
 	return all, checkKeys(all)
 }
 
+// maxBlock bounds what a compressed block may expand to. TensorFlow's blocks hold
+// 256 KiB, or one entry if that is longer.
+const maxBlock = 64 << 20
+
+// uncompressed undoes a block's compression: none (0) or Snappy (1).
+func uncompressed(block []byte, compression byte) ([]byte, error) {
+	switch compression {
+	case 0:
+		return block, nil
+	case 1:
+		n, err := snappy.DecodedLen(block)
+		if err != nil || n > maxBlock {
+			return nil, fmt.Errorf("snappy block of %d bytes: %w", n, tensor.ErrMalformed)
+		}
+		out, err := snappy.Decode(nil, block)
+		if err != nil {
+			return nil, fmt.Errorf("snappy block: %w: %w", err, tensor.ErrMalformed)
+		}
+		return out, nil
+	}
+	return nil, fmt.Errorf("compression %d: %w", compression, tensor.ErrUnsupported)
+}
+
 // tableReader reads blocks. Its budgets bound what prefix compression, or an
 // index that names a block many times, may expand to.
 type tableReader struct {
@@ -120,8 +145,9 @@ func (r *tableReader) block(h handle) ([]entry, error) {
 	if maskCRC(sum) != binary.LittleEndian.Uint32(trailer[1:]) {
 		return nil, fmt.Errorf("checksum differs: %w", tensor.ErrMalformed)
 	}
-	if trailer[0] != 0 {
-		return nil, fmt.Errorf("compression %d: %w", trailer[0], tensor.ErrUnsupported)
+	block, err := uncompressed(block, trailer[0])
+	if err != nil {
+		return nil, err
 	}
 	if len(block) < 4 {
 		return nil, fmt.Errorf("block of %d bytes: %w", len(block), tensor.ErrMalformed)
