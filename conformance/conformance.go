@@ -26,8 +26,9 @@ const suffix = ".tar.gz"
 type Case struct {
 	Operator string
 	Name     string // unique within the operator
-	// Oracle is whose outputs these are: "ref" (LiteRT's reference kernels) or
-	// "builtin" (its optimised ones), where the reference has none or errs.
+	// Oracle is whose outputs these are: "ref" (LiteRT's reference kernels),
+	// "builtin" (its optimised ones), where the reference has none or errs, or
+	// "default" (with XNNPACK), which alone has MediaPipe's operators.
 	Oracle string
 	Model  []byte
 	// Steps are invocations one after the other; variables live on between them.

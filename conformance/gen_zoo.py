@@ -283,6 +283,8 @@ def one(servers, path, order, signature, resize, integers, seed):
             if status == "ok":
                 return {"oracle": resolver, "ints": ints} | answer
             why = why or answer
+            if status == "hangs":
+                return {"refused": answer}
     return {"refused": why}
 
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/litequant/litequant/dataset/mnist"
 	"github.com/litequant/litequant/engine"
+	"github.com/litequant/litequant/internal/simd"
 	"github.com/litequant/litequant/op"
 	"github.com/litequant/litequant/tensor"
 	"github.com/litequant/litequant/tflite"
@@ -62,6 +63,9 @@ func TestTutorial(t *testing.T) {
 			}
 			for _, e := range engines() {
 				n := want.Images
+				if e.fast && e.name != "fast-"+simd.Default().Name() {
+					n = 32 // the slower levels
+				}
 				if testing.Short() {
 					n = 8
 				}

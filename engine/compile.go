@@ -9,6 +9,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/litequant/litequant/graph"
 	"github.com/litequant/litequant/internal/exec/fast"
@@ -39,35 +40,9 @@ type Options struct {
 	// Observe, if not nil, is called after each node with the tensors it
 	// computed, which are valid during the call only.
 	Observe func(Event)
-}
-
-// Limits bound what an untrusted model may use.
-type Limits struct {
-	// Bytes bounds a runner's arena; 0 is 4 GiB.
-	Bytes int
-	// Calls bounds the calls of subgraphs in one invocation, the turns of loops
-	// among them; 0 is a hundred million.
-	Calls int
-}
-
-const (
-	defaultBytes = 4 << 30
-	defaultCalls = 100_000_000
-	maxDepth     = 64 // of subgraphs calling subgraphs
-)
-
-func (l Limits) calls() int {
-	if l.Calls > 0 {
-		return l.Calls
-	}
-	return defaultCalls
-}
-
-func (l Limits) bytes() int {
-	if l.Bytes > 0 {
-		return l.Bytes
-	}
-	return defaultBytes
+	// Panics lets the panic of a defect through, which is an error otherwise. Tests
+	// set it.
+	Panics bool
 }
 
 // Program is a compiled model: immutable, shared by any number of goroutines.
@@ -79,6 +54,7 @@ type Program struct {
 
 // subProgram is a compiled subgraph.
 type subProgram struct {
+	index int
 	graph *graph.Subgraph
 	model *graph.Model
 	facts []op.Fact // of every value, as far as known without input shapes
@@ -105,24 +81,26 @@ func CompileWith(ops op.Set, m *graph.Model, o Options) (*Program, error) {
 
 // CompileKernels is CompileWith with another table of fast kernels, for programs
 // with internal operators.
-func CompileKernels(ops op.Set, kernels fast.Table, m *graph.Model, o Options) (*Program, error) {
+func CompileKernels(ops op.Set, kernels fast.Table, m *graph.Model, o Options) (p *Program, err error) {
+	o.Limits = o.Limits.orDefault()
+	defer o.caught(&err)
 	if err := unsupported(ops, m); err != nil {
 		return nil, err
 	}
 	if err := m.Validate(); err != nil {
 		return nil, err
 	}
-	p := &Program{model: m, opts: o}
+	p = &Program{model: m, opts: o}
 	if o.Kind == Reference {
 		kernels = nil
 	}
 	env := fast.NewEnv(o.Threads)
-	budget := o.Limits.bytes()
+	budget := o.Limits.Constants
 	names := named(ops, m)
 	for i := range m.Subgraphs {
-		s, err := compileSubgraph(ops, kernels, m, i, env, &budget)
+		s, err := compileSubgraph(ops, kernels, m, i, env, &o, &budget)
 		if err != nil && names[i] {
-			s, err = &subProgram{graph: m.Subgraphs[i], refused: err}, nil
+			s, err = &subProgram{index: i, graph: m.Subgraphs[i], refused: err}, nil
 		}
 		if err != nil {
 			return nil, err
@@ -162,26 +140,28 @@ func unsupported(ops op.Set, m *graph.Model) error {
 // Model returns the model the program was compiled from.
 func (p *Program) Model() *graph.Model { return p.model }
 
-func compileSubgraph(ops op.Set, kernels fast.Table, m *graph.Model, index int, env *fast.Env, budget *int) (*subProgram, error) {
+func compileSubgraph(ops op.Set, kernels fast.Table, m *graph.Model, index int, env *fast.Env, o *Options, budget *int) (*subProgram, error) {
 	g := m.Subgraphs[index]
-	s := &subProgram{graph: g, model: m, facts: make([]op.Fact, len(g.Values))}
-	limit := *budget
+	s := &subProgram{index: index, graph: g, model: m, facts: make([]op.Fact, len(g.Values))}
 	var errs []error
 	for i := range g.Values {
 		f, err := declaredFact(g, &g.Values[i], budget)
 		if err == nil {
-			err = within(limit, &f)
+			err = within(o.Limits.Bytes, &f)
 		}
 		if err != nil {
-			errs = append(errs, &graph.Error{Subgraph: fmt.Sprint(index), Value: fmt.Sprintf("%d %q", i, g.Values[i].Name), Err: err})
+			errs = append(errs, &graph.Error{Subgraph: fmt.Sprintf("%d %q", index, g.Name), Value: fmt.Sprintf("%d %q", i, g.Values[i].Name), Err: err})
 		}
 		s.facts[i] = f
 	}
 	if len(errs) > 0 {
 		return nil, graph.Join(errs...)
 	}
+	for _, v := range g.Inputs {
+		s.facts[v].Const = nil // may be overwritten
+	}
 	for i := range g.Nodes {
-		if err := s.compileNode(ops, kernels, i, env, budget, limit); err != nil {
+		if err := s.compileNode(ops, kernels, i, env, o, budget); err != nil {
 			errs = append(errs, nodeError(g, index, i, err))
 		}
 	}
@@ -223,6 +203,9 @@ func blocksOf(g *graph.Subgraph, v *graph.Value) (*op.Blocks, error) {
 	if b == nil {
 		return nil, nil
 	}
+	if b.Axes != nil {
+		return nil, fmt.Errorf("quantization along the axes %v: %w", b.Axes, tensor.ErrUnsupported)
+	}
 	scales := g.Value(b.Scales)
 	if scales.DType != tensor.Float16 {
 		return nil, fmt.Errorf("blockwise quantization with scales of type %v: %w", scales.DType, tensor.ErrUnsupported)
@@ -237,7 +220,8 @@ func blocksOf(g *graph.Subgraph, v *graph.Value) (*op.Blocks, error) {
 	return &op.Blocks{Size: b.Size, Scales: tensor.Raw(scales.DType, scales.Shape, tensor.Quant{}, scales.Const).Float32s()}, nil
 }
 
-func (s *subProgram) compileNode(ops op.Set, kernels fast.Table, i int, env *fast.Env, budget *int, limit int) error {
+func (s *subProgram) compileNode(ops op.Set, kernels fast.Table, i int, env *fast.Env, o *Options, budget *int) (err error) {
+	defer o.caught(&err)
 	n := &s.graph.Nodes[i]
 	d, err := ops.Lookup(n)
 	if err != nil {
@@ -258,13 +242,13 @@ func (s *subProgram) compileNode(ops op.Set, kernels fast.Table, i int, env *fas
 			s.facts[v] = c.Out[k]
 			s.facts[v].Unknown = s.facts[v].Unknown || later
 			s.facts[v].Const = nil // what follows from shapes alone follows a resize
-			if err := within(limit, &s.facts[v]); err != nil {
+			if err := within(o.Limits.Bytes, &s.facts[v]); err != nil {
 				return fmt.Errorf("result %d: %w", k, err)
 			}
 		}
 	}
 	if !later && d.Effect == op.Pure && constant(c) && afford(c.Out, budget) {
-		return s.fold(d, c)
+		return s.fold(d, c, o)
 	}
 	k, err := makeKernel(d, c, kernels, env)
 	if err != nil {
@@ -321,17 +305,30 @@ func constant(c *op.Call) bool {
 	return true
 }
 
-// within fails for a value that takes more than limit bytes: kernels may prepare
-// tables as long as a dimension of their operands.
+// within fails for a value that takes more than limit bytes, or would if it had one
+// element instead of none: kernels may prepare tables as long as a dimension of their
+// operands.
 func within(limit int, f *op.Fact) error {
 	if f.Unknown || !f.Shape.Known() || f.DType.Bits() == 0 {
 		return nil
 	}
-	n, err := f.Shape.Bytes(f.DType)
+	n, err := atLeastOne(f.Shape).Bytes(f.DType)
 	if err == nil && n > limit {
 		err = fmt.Errorf("a value of %d bytes, %d are allowed: %w", n, limit, tensor.ErrLimit)
 	}
 	return err
+}
+
+// atLeastOne is the shape with 1 for 0.
+func atLeastOne(s tensor.Shape) tensor.Shape {
+	if !slices.Contains(s, 0) {
+		return s
+	}
+	s = s.Clone()
+	for i := range s {
+		s[i] = max(s[i], 1)
+	}
+	return s
 }
 
 // afford takes the bytes of results from the budget; false if they are more.
@@ -354,8 +351,8 @@ func afford(results []op.Fact, budget *int) bool {
 
 // fold evaluates a node over constants once, with the reference kernel: there is
 // no second evaluator.
-func (s *subProgram) fold(d *op.Def, c *op.Call) error {
-	outs, err := op.Evaluate(d, c)
+func (s *subProgram) fold(d *op.Def, c *op.Call, o *Options) error {
+	outs, err := op.EvaluateWithin(o.Limits.bound(), d, c)
 	if err != nil {
 		return err
 	}
@@ -377,9 +374,12 @@ func shapesOf(ts []tensor.Tensor) []tensor.Shape {
 
 func nodeError(g *graph.Subgraph, sub, node int, err error) error {
 	n := &g.Nodes[node]
-	e := &graph.Error{Node: fmt.Sprintf("%d %s", node, op.NameOf(n)), Origins: n.Origins, Err: err}
-	if sub > 0 {
-		e.Subgraph = fmt.Sprintf("%d %q", sub, g.Name)
+	e := &graph.Error{Subgraph: fmt.Sprintf("%d %q", sub, g.Name), Node: fmt.Sprintf("%d %s", node, op.NameOf(n)), Origins: n.Origins, Err: err}
+	for _, v := range n.Outputs { // results say best which node it is
+		if v >= 0 && int(v) < len(g.Values) {
+			e.Value = fmt.Sprintf("%d %q", v, g.Values[v].Name)
+			break
+		}
 	}
 	return e
 }

@@ -27,7 +27,7 @@ func (r *Runner) Subgraph(i int) (op.Function, error) {
 		return nil, fmt.Errorf("subgraphs call each other %d deep: %w", r.depth, tensor.ErrLimit)
 	}
 	sub := r.prog.subs[i]
-	c := &Runner{prog: r.prog, sub: sub, resources: r.resources, depth: r.depth + 1, turns: r.turns}
+	c := &Runner{prog: r.prog, sub: sub, resources: r.resources, depth: r.depth + 1, usage: r.usage}
 	c.inIDs, c.outIDs = sub.graph.Inputs, sub.graph.Outputs
 	for _, v := range c.inIDs {
 		c.shapes = append(c.shapes, sub.graph.Values[v].Shape)
@@ -46,14 +46,14 @@ func (r *Runner) Resources() *op.Resources { return r.resources }
 // Call runs the subgraph over copies of the operands.
 func (f *function) Call(in []tensor.Tensor) ([]tensor.Tensor, error) {
 	r := f.runner
-	if *r.turns++; *r.turns > r.prog.opts.Limits.calls() {
-		return nil, fmt.Errorf("more than %d calls of subgraphs: %w", r.prog.opts.Limits.calls(), tensor.ErrLimit)
+	if err := r.usage.call(); err != nil {
+		return nil, err
 	}
 	if err := f.feed(in); err != nil {
-		return nil, fmt.Errorf("subgraph %q: %w", r.sub.graph.Name, err)
+		return nil, err
 	}
 	if err := r.invoke(f.caller.ctx); err != nil {
-		return nil, fmt.Errorf("subgraph %q: %w", r.sub.graph.Name, err)
+		return nil, err
 	}
 	for i, v := range r.outIDs {
 		f.out[i] = r.tensors[v]
@@ -65,7 +65,7 @@ func (f *function) Call(in []tensor.Tensor) ([]tensor.Tensor, error) {
 func (f *function) feed(in []tensor.Tensor) error {
 	r := f.runner
 	if len(in) != len(r.inIDs) {
-		return fmt.Errorf("takes %d operands, got %d: %w", len(r.inIDs), len(in), tensor.ErrMalformed)
+		return fmt.Errorf("subgraph %s takes %d operands, got %d: %w", r.sub.place(), len(r.inIDs), len(in), tensor.ErrMalformed)
 	}
 	same := r.plan != nil
 	for i, t := range in {

@@ -22,47 +22,60 @@ type plan struct {
 	temp   []int
 	tempAt int
 	arena  int
+	// variables is the size of those outside the arena.
+	variables int
 	// static is the number of leading steps whose shapes are all known; the
 	// others are shaped as they run.
 	static int
 }
 
 // reshape derives every shape from the inputs' and lays the values out.
-func (s *subProgram) reshape(inputs []tensor.Shape, limit int) (*plan, error) {
+func (s *subProgram) reshape(inputs []tensor.Shape, o *Options) (*plan, error) {
 	if s.refused != nil {
 		return nil, s.refused
 	}
 	p := &plan{facts: slices.Clone(s.facts), temp: make([]int, len(s.steps))}
-	for i, v := range s.graph.Inputs {
+	for i, v := range slices.Backward(s.graph.Inputs) { // the first place counts where a value has several
 		p.facts[v].Shape, p.facts[v].Unknown = inputs[i], false
+		if err := within(o.Limits.Bytes, &p.facts[v]); err != nil {
+			return nil, s.valueError(v, err)
+		}
 	}
 	tempMax := 0
 	for p.static = 0; p.static < len(s.steps); p.static++ {
 		st := &s.steps[p.static]
-		ok, err := s.shapeStep(st, p.facts)
+		ok, err := s.shapeStep(st, p.facts, o)
 		if err != nil {
-			return nil, nodeError(s.graph, 0, st.node, err)
+			return nil, nodeError(s.graph, s.index, st.node, err)
 		}
 		if !ok {
 			break
 		}
 		n, err := s.tempOf(st, p.facts)
 		if err != nil {
-			return nil, nodeError(s.graph, 0, st.node, err)
+			return nil, nodeError(s.graph, s.index, st.node, err)
 		}
 		p.temp[p.static] = n
 		tempMax = max(tempMax, n)
 	}
-	if err := p.layOut(s, tempMax, limit); err != nil {
+	if err := p.layOut(s, tempMax, o.Limits.Bytes); err != nil {
 		return nil, err
 	}
 	return p, nil
 }
 
+// place names the subgraph in errors.
+func (s *subProgram) place() string { return fmt.Sprintf("%d %q", s.index, s.graph.Name) }
+
+func (s *subProgram) valueError(v graph.ValueID, err error) error {
+	return &graph.Error{Subgraph: s.place(), Value: fmt.Sprintf("%d %q", v, s.graph.Values[v].Name), Err: err}
+}
+
 // shapeStep completes the facts about a step's results; false means that they
 // depend on data not known yet. Small integer results over known operands are
 // evaluated, so that shape arithmetic stays static.
-func (s *subProgram) shapeStep(st *step, facts []op.Fact) (bool, error) {
+func (s *subProgram) shapeStep(st *step, facts []op.Fact, o *Options) (ok bool, err error) {
+	defer o.caught(&err)
 	n := &s.graph.Nodes[st.node]
 	if s.variableSize(n, facts) {
 		return false, nil
@@ -83,10 +96,13 @@ func (s *subProgram) shapeStep(st *step, facts []op.Fact) (bool, error) {
 		if c.Out[k].Unknown || !c.Out[k].Shape.Known() {
 			return false, nil
 		}
+		if err := within(o.Limits.Bytes, &c.Out[k]); err != nil {
+			return false, err
+		}
 		facts[v] = c.Out[k]
 	}
 	if st.def.Effect == op.Pure && shapeLike(c) && constant(c) {
-		outs, err := op.Evaluate(st.def, c)
+		outs, err := op.EvaluateWithin(o.Limits.bound(), st.def, c)
 		if err != nil {
 			return false, err
 		}
@@ -178,7 +194,7 @@ func (p *plan) layOut(s *subProgram, temp, limit int) error {
 		p.offset[b.value] = b.at
 		p.arena = max(p.arena, b.at+b.size)
 		if p.arena > limit {
-			return fmt.Errorf("the model needs more than %d bytes of memory: %w", limit, tensor.ErrLimit)
+			return s.valueError(b.value, fmt.Errorf("the model needs more than %d bytes of memory: %w", limit, tensor.ErrLimit))
 		}
 	}
 	for v, r := range root {
@@ -186,10 +202,19 @@ func (p *plan) layOut(s *subProgram, temp, limit int) error {
 			p.offset[v] = p.offset[r]
 		}
 	}
+	for v := range p.facts {
+		if f := &p.facts[v]; f.Variable && p.offset[v] < 0 && f.DType.Bits() != 0 {
+			n, err := f.Shape.Bytes(f.DType)
+			if err != nil {
+				return s.valueError(graph.ValueID(v), err)
+			}
+			p.variables += n
+		}
+	}
 	p.tempAt = roundUp(p.arena)
 	p.arena = p.tempAt + roundUp(temp)
 	if p.arena > limit {
-		return fmt.Errorf("the model needs %d bytes of memory, %d are allowed: %w", p.arena, limit, tensor.ErrLimit)
+		return &graph.Error{Subgraph: s.place(), Err: fmt.Errorf("the model needs %d bytes of memory, %d are allowed: %w", p.arena, limit, tensor.ErrLimit)}
 	}
 	return nil
 }
@@ -251,7 +276,7 @@ func (p *plan) liveBlocks(s *subProgram) (blocks []*block, root []graph.ValueID,
 				continue
 			}
 			if err := add(v, i); err != nil {
-				return nil, nil, nodeError(g, 0, s.steps[i].node, err)
+				return nil, nil, nodeError(g, s.index, s.steps[i].node, err)
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -44,13 +45,17 @@ type Runner struct {
 	children  map[int]*function // subgraphs that nodes call
 	resources *op.Resources
 	depth     int // of calls
-	turns     *int
+	usage     *usage
+	held      int   // bytes of the arena and the variables
+	late      []int // bytes of each step's results that are shaped as it runs
+	at        int   // the running step
 }
 
 // NewRunner makes a runner for a signature. "" stands for the only signature, or
 // for the main subgraph of a model that has none or several.
-func (p *Program) NewRunner(signature string) (*Runner, error) {
-	r := &Runner{prog: p, sub: p.subs[0], resources: &op.Resources{}, turns: new(int)}
+func (p *Program) NewRunner(signature string) (r *Runner, err error) {
+	defer p.opts.caught(&err)
+	r = &Runner{prog: p, sub: p.subs[0], resources: &op.Resources{}, usage: &usage{limits: p.opts.Limits}}
 	sig, ok := p.model.Signature(signature)
 	switch {
 	case ok:
@@ -60,6 +65,9 @@ func (p *Program) NewRunner(signature string) (*Runner, error) {
 		}
 		for _, v := range sig.Outputs {
 			r.outNames, r.outIDs = append(r.outNames, v.Name), append(r.outIDs, v.Value)
+		}
+		if err := r.checkSignature(sig); err != nil {
+			return nil, err
 		}
 	case signature != "":
 		return nil, fmt.Errorf("no signature %q, the model has %v: %w", signature, signatureKeys(p.model), tensor.ErrMalformed)
@@ -75,6 +83,23 @@ func (p *Program) NewRunner(signature string) (*Runner, error) {
 		return nil, err
 	}
 	return r, nil
+}
+
+// checkSignature tests that what a signature names lives as long as an input or
+// output of its subgraph.
+func (r *Runner) checkSignature(sig *graph.Signature) error {
+	g := r.sub.graph
+	for _, v := range sig.Inputs {
+		if !slices.Contains(g.Inputs, v.Value) {
+			return r.sub.valueError(v.Value, fmt.Errorf("signature %q: input %q is no input of the subgraph: %w", sig.Key, v.Name, tensor.ErrMalformed))
+		}
+	}
+	for _, v := range sig.Outputs {
+		if !slices.Contains(g.Outputs, v.Value) && !slices.Contains(g.Inputs, v.Value) && !g.Values[v.Value].IsConst() {
+			return r.sub.valueError(v.Value, fmt.Errorf("signature %q: output %q is no output of the subgraph: %w", sig.Key, v.Name, tensor.ErrMalformed))
+		}
+	}
+	return nil
 }
 
 func signatureKeys(m *graph.Model) []string {
@@ -138,7 +163,7 @@ func (r *Runner) set(v graph.ValueID, t tensor.Tensor) error {
 		return fmt.Errorf("input %q takes %v, got %v: %w", r.sub.graph.Values[v].Name, f.DType, t.DType(), tensor.ErrType)
 	}
 	if t.DType().Bits() == 0 {
-		r.tensors[v] = t
+		r.tensors[v] = tensor.Raw(t.DType(), t.Shape().Clone(), t.Quant(), bytes.Clone(t.Bytes()))
 		return nil
 	}
 	if !in.Shape().Equal(t.Shape()) {
@@ -188,6 +213,7 @@ func (r *Runner) ResizeKeeping(name string, s tensor.Shape) error {
 }
 
 func (r *Runner) resize(name string, s tensor.Shape) (changed bool, err error) {
+	defer r.prog.opts.caught(&err)
 	v := r.find(name, r.inNames, r.inIDs)
 	if v == graph.None {
 		return false, fmt.Errorf("no input %q, the model has %q: %w", name, r.inNames, tensor.ErrShape)
@@ -216,18 +242,23 @@ func (r *Runner) resize(name string, s tensor.Shape) (changed bool, err error) {
 // replan lays out the arena for the current input shapes and wires every node to
 // its memory.
 func (r *Runner) replan() error {
-	p, err := r.sub.reshape(r.shapes, r.prog.opts.Limits.bytes())
+	p, err := r.sub.reshape(r.shapes, &r.prog.opts)
 	if err != nil {
 		return err
+	}
+	if err := r.usage.hold(&r.held, p.arena+p.variables); err != nil {
+		return &graph.Error{Subgraph: r.sub.place(), Err: err}
 	}
 	arena := tensor.Aligned(p.arena)
 	tensors := make([]tensor.Tensor, len(p.facts))
 	for i := range tensors {
 		if tensors[i], err = r.place(p, arena, graph.ValueID(i)); err != nil {
-			return err
+			return r.sub.valueError(graph.ValueID(i), err)
 		}
 	}
 	r.plan, r.arena, r.tensors = p, arena, tensors
+	r.initInputs()
+	r.freeLate()
 	r.runs = make([]op.Run, len(r.sub.steps))
 	for i := range r.sub.steps {
 		n := &r.sub.graph.Nodes[r.sub.steps[i].node]
@@ -241,6 +272,23 @@ func (r *Runner) replan() error {
 		}
 	}
 	return nil
+}
+
+// initInputs gives inputs that the model has bytes for those.
+func (r *Runner) initInputs() {
+	for _, v := range r.sub.graph.Inputs {
+		if c := r.sub.graph.Values[v].Const; c != nil && len(c) == len(r.tensors[v].Bytes()) {
+			copy(r.tensors[v].Bytes(), c)
+		}
+	}
+}
+
+// freeLate forgets the results that were shaped as they ran.
+func (r *Runner) freeLate() {
+	for i := range r.late {
+		_ = r.usage.hold(&r.late[i], 0) // less is never too much
+	}
+	r.late = make([]int, len(r.sub.steps))
 }
 
 func (r *Runner) place(p *plan, arena []byte, v graph.ValueID) (tensor.Tensor, error) {
@@ -318,32 +366,47 @@ func (r *Runner) stopped() bool {
 
 // Invoke runs the subgraph once over the inputs' current contents. It stops
 // between nodes and inside long ones when ctx is done, and then returns the
-// context's error.
-func (r *Runner) Invoke(ctx context.Context) error {
+// context's error with the place.
+func (r *Runner) Invoke(ctx context.Context) (err error) {
 	if r.pending != nil {
 		return r.pending
 	}
-	*r.turns = 0
+	r.usage.operators, r.usage.calls = 0, 0
+	defer r.caught(&err)
 	return r.invoke(ctx)
+}
+
+// caught is Options.caught, with the running node.
+func (r *Runner) caught(err *error) {
+	if r.prog.opts.Panics {
+		return
+	}
+	if v := recover(); v != nil {
+		*err = nodeError(r.sub.graph, r.sub.index, r.sub.steps[r.at].node, defect(v))
+	}
 }
 
 func (r *Runner) invoke(ctx context.Context) error {
 	r.done, r.ctx = ctx.Done(), ctx
 	for i := range r.sub.steps {
-		if r.done != nil && r.stopped() {
-			return ctx.Err()
-		}
+		r.at = i
 		if err := r.step(i); err != nil {
 			if err == op.ErrStopped {
-				return ctx.Err()
+				err = ctx.Err()
 			}
-			return nodeError(r.sub.graph, 0, r.sub.steps[i].node, err)
+			return nodeError(r.sub.graph, r.sub.index, r.sub.steps[i].node, err)
 		}
 	}
 	return nil
 }
 
 func (r *Runner) step(i int) error {
+	if r.done != nil && r.stopped() {
+		return op.ErrStopped
+	}
+	if err := r.usage.operator(); err != nil {
+		return err
+	}
 	st := &r.sub.steps[i]
 	if i >= r.plan.static {
 		if err := r.shapeLate(i); err != nil {
@@ -369,12 +432,14 @@ func (r *Runner) run(i int) error {
 	if err := st.kernel.Run(&r.runs[i]); err != nil || i < r.plan.static {
 		return err
 	}
+	held := len(r.runs[i].Temp)
 	for k, v := range r.sub.graph.Nodes[st.node].Outputs {
 		if v != graph.None {
 			r.tensors[v] = r.runs[i].Out[k]
+			held += len(r.tensors[v].Bytes())
 		}
 	}
-	return nil
+	return r.usage.hold(&r.late[i], held)
 }
 
 // shapeLate shapes and allocates the results of a step whose operands had to be
@@ -386,7 +451,11 @@ func (r *Runner) shapeLate(i int) error {
 	for k, v := range n.Inputs {
 		if v != graph.None {
 			t := r.tensors[v]
-			c.In[k] = op.Fact{Present: true, DType: t.DType(), Shape: t.Shape(), Quant: t.Quant(), Const: t.Bytes(), Variable: r.plan.facts[v].Variable}
+			c.In[k] = r.plan.facts[v]
+			c.In[k].DType, c.In[k].Shape, c.In[k].Unknown, c.In[k].Quant = t.DType(), t.Shape(), false, t.Quant()
+			if c.In[k].Const = t.Bytes(); c.In[k].Const == nil {
+				c.In[k].Const = []byte{} // no elements, but known
+			}
 		}
 	}
 	for k, v := range n.Outputs {
@@ -400,37 +469,83 @@ func (r *Runner) shapeLate(i int) error {
 	if err != nil && !own {
 		return err
 	}
-	for k, v := range n.Outputs {
+	if own {
+		c.Out = make([]op.Fact, len(c.Out))
+	}
+	return r.allocateLate(i, c)
+}
+
+// allocateLate makes room for the results of a step and its scratch memory.
+func (r *Runner) allocateLate(i int, c *op.Call) error {
+	held := 0
+	for k, v := range c.Node.Outputs {
 		if v == graph.None {
 			continue
 		}
-		if own {
-			r.tensors[v] = tensor.Tensor{}
+		f := &c.Out[k]
+		if r.tensors[v] = tensor.Raw(f.DType, f.Shape, f.Quant, nil); !f.Present {
+			r.tensors[v] = tensor.Tensor{} // the kernel makes it
 			continue
 		}
-		if c.Out[k].DType.Bits() == 0 {
-			r.tensors[v] = tensor.Raw(c.Out[k].DType, c.Out[k].Shape, c.Out[k].Quant, nil)
-			continue
-		}
-		if size, err := c.Out[k].Shape.Bytes(c.Out[k].DType); err == nil && size > r.prog.opts.Limits.bytes() {
-			return fmt.Errorf("result of %d bytes: %w", size, tensor.ErrLimit)
-		}
-		t, err := tensor.Zeros(c.Out[k].DType, c.Out[k].Shape)
+		n, err := r.lateBytes(c, f)
 		if err != nil {
-			return err
+			return fmt.Errorf("result %d: %w", k, err)
 		}
-		r.tensors[v] = t.WithQuant(c.Out[k].Quant)
+		held += n
 	}
 	run := &r.runs[i]
-	run.In, run.Out = r.gather(n.Inputs), r.gather(n.Outputs)
-	if st.kernel.Temp != nil {
-		size, err := st.kernel.Temp(shapesOf(run.In), shapesOf(run.Out))
-		if err != nil {
+	run.In, run.Out = r.gather(c.Node.Inputs), r.gather(c.Node.Outputs)
+	temp := 0
+	if mk := r.sub.steps[i].kernel.Temp; mk != nil {
+		var err error
+		if temp, err = mk(shapesOf(run.In), shapesOf(run.Out)); err != nil {
 			return err
 		}
-		run.Temp = tensor.Aligned(size)
+	}
+	if err := r.usage.hold(&r.late[i], held+temp); err != nil {
+		return err
+	}
+	run.Temp = tensor.Aligned(temp)
+	for k, v := range c.Node.Outputs {
+		if f := &c.Out[k]; v != graph.None && f.Present && f.DType.Bits() != 0 {
+			t, err := tensor.Zeros(f.DType, f.Shape)
+			if err != nil {
+				return err
+			}
+			r.tensors[v] = t.WithQuant(f.Quant)
+			run.Out[k] = r.tensors[v]
+		}
 	}
 	return nil
+}
+
+// lateBytes is the size of a result, for strings at most.
+func (r *Runner) lateBytes(c *op.Call, f *op.Fact) (int, error) {
+	if err := within(r.usage.limits.Bytes, f); err != nil || f.DType.Bits() != 0 {
+		n, _ := f.Shape.Bytes(f.DType) // within has tested it
+		return n, err
+	}
+	n, err := f.Shape.Elems()
+	if err != nil || f.DType != tensor.String {
+		return 0, err
+	}
+	longest := 0
+	for k := range c.In {
+		if c.In[k].Present && c.In[k].DType == tensor.String {
+			list, err := c.In[k].Tensor().Strings()
+			if err != nil {
+				return 0, fmt.Errorf("operand %d: %w", k, err)
+			}
+			for _, s := range list {
+				longest = max(longest, len(s))
+			}
+		}
+	}
+	const view = 24 // a slice's
+	if most := r.usage.limits.Bytes / (longest + view); n > most {
+		return 0, fmt.Errorf("%d strings of up to %d bytes: %w", n, longest, tensor.ErrLimit)
+	}
+	return 0, nil
 }
 
 // ArenaBytes is the memory one runner holds for values and scratch.

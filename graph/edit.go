@@ -96,7 +96,7 @@ func (m *Model) Renumber(subgraph int, keep []ValueID) {
 	s.Values = values
 	for i := range values {
 		if b := values[i].Blockwise; b != nil {
-			values[i].Blockwise = &Blockwise{b.Size, renumbered(to, b.Scales), renumbered(to, b.ZeroPoints)}
+			values[i].Blockwise = &Blockwise{b.Size, renumbered(to, b.Scales), renumbered(to, b.ZeroPoints), b.Axes}
 		}
 	}
 	apply := func(ids []ValueID) {
@@ -143,6 +143,7 @@ func (m *Model) Referenced(subgraph int) []ValueID {
 			*list = append(*list, v)
 			if b := s.Values[v].Blockwise; b != nil {
 				add(&constants, b.Scales)
+				add(&constants, b.ZeroPoints)
 			}
 		}
 	}

@@ -105,6 +105,9 @@ type Value struct {
 type Blockwise struct {
 	Size               int
 	Scales, ZeroPoints ValueID
+	// Axes, if not nil, are the dimensions that have scales of their own: LiteRT's
+	// MultiAxisQuantization, which no kernel knows.
+	Axes []int
 }
 
 // Param says which weight of a network a value holds.

@@ -284,6 +284,7 @@ func (v *Value) parse(words []string) error {
 		"block":         func(s string) error { return parseInt(s, &block().Size) },
 		"block_scales":  func(s string) error { return parseID(s, &block().Scales) },
 		"block_zeros":   func(s string) error { return parseID(s, &block().ZeroPoints) },
+		"block_axes":    func(s string) error { return listOf(&block().Axes, parseInt)(s) },
 		"sparse_order":  func(s string) error { return listOf(&sparse().Order, parseInt)(s) },
 		"sparse_blocks": func(s string) error { return listOf(&sparse().BlockMap, parseInt)(s) },
 		"sparse_levels": func(s string) error { return listOf(&sparse().Levels, parseLevel)(s) },

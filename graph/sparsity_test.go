@@ -82,7 +82,7 @@ func TestDenseRefuses(t *testing.T) {
 // TestRenumberBlockwise checks that scales stay with the constant they belong to.
 func TestRenumberBlockwise(t *testing.T) {
 	m := &Model{Subgraphs: []*Subgraph{{
-		Values: []Value{{Name: "unused"}, {Name: "scales", Const: []byte{}}, {Name: "w", Const: []byte{}, Blockwise: &Blockwise{4, 1, None}}, {Name: "y"}},
+		Values: []Value{{Name: "unused"}, {Name: "scales", Const: []byte{}}, {Name: "w", Const: []byte{}, Blockwise: &Blockwise{4, 1, 4, []int{0, 1}}}, {Name: "y"}, {Name: "zeros", Const: []byte{}}},
 		Nodes:  []Node{{Inputs: []ValueID{2}, Outputs: []ValueID{3}}}, Outputs: []ValueID{3},
 	}}}
 	m.Renumber(0, m.Referenced(0))
@@ -90,10 +90,10 @@ func TestRenumberBlockwise(t *testing.T) {
 	for _, v := range m.Main().Values {
 		names = append(names, v.Name)
 	}
-	if d := cmp.Diff([]string{"w", "scales", "y"}, names); d != "" {
+	if d := cmp.Diff([]string{"w", "scales", "zeros", "y"}, names); d != "" {
 		t.Fatal(d)
 	}
-	if d := cmp.Diff(&Blockwise{4, 1, None}, m.Main().Values[0].Blockwise); d != "" {
+	if d := cmp.Diff(&Blockwise{4, 1, 2, []int{0, 1}}, m.Main().Values[0].Blockwise); d != "" {
 		t.Error(d)
 	}
 }

@@ -120,6 +120,7 @@ func (v *Value) text(most int) string {
 		add(true, "block", strconv.Itoa(w.Size))
 		add(true, "block_scales", w.Scales.String())
 		add(w.ZeroPoints != None, "block_zeros", w.ZeroPoints.String())
+		add(w.Axes != nil, "block_axes", list(w.Axes, ",", strconv.Itoa))
 	}
 	if w := v.Sparsity; w != nil {
 		add(w.Order != nil, "sparse_order", list(w.Order, ",", strconv.Itoa))

@@ -3,6 +3,7 @@ package op
 import (
 	"fmt"
 	"math"
+	"strconv"
 
 	"github.com/litequant/litequant/graph"
 	"github.com/litequant/litequant/internal/fixed"
@@ -11,9 +12,13 @@ import (
 )
 
 // NameOf returns the name of a node's operator: TFLite's, a custom operator's
-// code, or a number for codes the schema does not know.
+// code (quoted if it is not plain text), or a number for codes the schema does not
+// know.
 func NameOf(n *graph.Node) string {
 	if n.Op == graph.Custom {
+		if q := strconv.Quote(n.Custom); q[1:len(q)-1] != n.Custom {
+			return q
+		}
 		return n.Custom
 	}
 	return CodeName(n.Op)

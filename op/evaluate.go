@@ -1,16 +1,29 @@
 package op
 
-import "github.com/litequant/litequant/tensor"
+import (
+	"fmt"
 
-// Evaluate runs an operator's reference kernel over known operands; constant
+	"github.com/litequant/litequant/tensor"
+)
+
+// Bound limits what evaluating a node may use.
+type Bound struct {
+	Bytes   int         // of scratch memory; 0 is no limit
+	Stopped func() bool // nil never stops
+}
+
+// Evaluate is EvaluateWithin without bounds.
+func Evaluate(d *Def, c *Call) ([]tensor.Tensor, error) { return EvaluateWithin(Bound{}, d, c) }
+
+// EvaluateWithin runs an operator's reference kernel over known operands; constant
 // folding is this and no second evaluator. The call's results must have known
-// shapes.
-func Evaluate(d *Def, c *Call) ([]tensor.Tensor, error) {
+// shapes. Beyond its bounds it fails with tensor.ErrLimit.
+func EvaluateWithin(b Bound, d *Def, c *Call) ([]tensor.Tensor, error) {
 	k, err := d.Ref(c)
 	if err != nil {
 		return nil, err
 	}
-	r := Run{In: make([]tensor.Tensor, len(c.In)), Out: make([]tensor.Tensor, len(c.Out))}
+	r := Run{Stopped: b.Stopped, In: make([]tensor.Tensor, len(c.In)), Out: make([]tensor.Tensor, len(c.Out))}
 	for i := range c.In {
 		if c.In[i].Present {
 			r.In[i] = c.In[i].Tensor()
@@ -35,9 +48,14 @@ func Evaluate(d *Def, c *Call) ([]tensor.Tensor, error) {
 		if err != nil {
 			return nil, err
 		}
+		if b.Bytes > 0 && n > b.Bytes {
+			return nil, fmt.Errorf("scratch memory of %d bytes, %d are allowed: %w", n, b.Bytes, tensor.ErrLimit)
+		}
 		r.Temp = tensor.Aligned(n)
 	}
-	err = k.Run(&r)
+	if err = k.Run(&r); err == ErrStopped {
+		err = fmt.Errorf("folding takes too long: %w", tensor.ErrLimit)
+	}
 	return r.Out, err
 }
 

@@ -118,8 +118,11 @@ var ErrLater = errors.New("shape depends on data")
 // Has reports whether operand i is there.
 func (c *Call) Has(i int) bool { return i < len(c.In) && c.In[i].Present }
 
+// maxInts is more than any operator's list of dimensions, axes or sizes is long.
+const maxInts = 4096
+
 // Ints returns the value of integer operand i as a list; ErrLater if it is not
-// known yet.
+// known yet, ErrLimit if it has more than 4096 elements.
 func (c *Call) Ints(i int) ([]int, error) {
 	if !c.Has(i) {
 		return nil, fmt.Errorf("operand %d is missing: %w", i, tensor.ErrMalformed)
@@ -127,6 +130,9 @@ func (c *Call) Ints(i int) ([]int, error) {
 	f := &c.In[i]
 	if f.Const == nil {
 		return nil, ErrLater
+	}
+	if n := f.Tensor().Len(); n > maxInts {
+		return nil, fmt.Errorf("operand %d is a list of %d numbers, want %d at most: %w", i, n, maxInts, tensor.ErrLimit)
 	}
 	return IntsOf(f.Tensor())
 }

@@ -15,12 +15,18 @@ type Shape []int
 // Known reports whether every dimension is known.
 func (s Shape) Known() bool { return !slices.ContainsFunc(s, func(d int) bool { return d < 0 }) }
 
+// maxRank is more dimensions than any operator works on.
+const maxRank = 64
+
 const maxElems = math.MaxInt / 128
 
 // Elems returns the number of elements. It fails with ErrShape where a dimension
 // is unknown and with ErrLimit where the size in bits of the widest elements would
-// overflow an int.
+// overflow an int, or above 64 dimensions.
 func (s Shape) Elems() (int, error) {
+	if len(s) > maxRank {
+		return 0, fmt.Errorf("a shape of %d dimensions: %w", len(s), ErrLimit)
+	}
 	n, empty := 1, false
 	for _, d := range s {
 		if d < 0 {

@@ -269,17 +269,22 @@ func TestTensorFlowReads(t *testing.T) {
 	}
 	dir := t.TempDir()
 	pairs := 0
-	write := func(name string, original []byte) {
-		m, err := Decode(original, DecodeOptions{})
-		if err != nil {
-			return
-		}
-		written := checkAgain(t, name, m)
+	pair := func(name string, original, written []byte) {
 		base := filepath.Join(dir, strings.NewReplacer("/", "_", " ", "_").Replace(name))
 		if err := errors.Join(os.WriteFile(base+".a", original, 0o644), os.WriteFile(base+".b", written, 0o644)); err != nil {
 			t.Fatal(err)
 		}
 		pairs++
+	}
+	write := func(name string, original []byte) {
+		if m, err := Decode(original, DecodeOptions{}); err == nil {
+			pair(name, original, checkAgain(t, name, m))
+		}
+	}
+	outside := func(name string, original []byte) { // constants behind the flatbuffer
+		if m, err := Decode(original, DecodeOptions{}); err == nil {
+			pair(name, original, must(pack(all.Set(), m, -1))(t).bytes())
+		}
 	}
 	operators, err := conformance.Operators()
 	if err != nil {
@@ -293,6 +298,7 @@ func TestTensorFlowReads(t *testing.T) {
 		for i := 0; i < len(cases); i += 50 {
 			write(name+" "+cases[i].Name, cases[i].Model)
 		}
+		outside(name+" outside", cases[0].Model)
 	}
 	if os.Getenv("LITEQUANT_MODELS") != "" {
 		for _, f := range modelFiles(t) {

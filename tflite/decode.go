@@ -30,7 +30,7 @@ type DecodeOptions struct {
 // knows, kept for writing.
 type modelFile struct {
 	version              uint32
-	metadataBuffer       []int32
+	metadataBuffer       [][]byte // superseded by Metadata
 	externalBufferGroups []*fb.ExternalBufferGroupT
 	externalBuffers      []*fb.ExternalBufferT
 	outside              bool // constants lie behind the flatbuffer
@@ -45,6 +45,7 @@ type valueFile struct {
 	quant          *fb.QuantizationParametersT // as read: details, lone ranges
 	hasRank        bool
 	sharedEmpty    bool // the tensor names buffer 0
+	emptyVector    bool // its buffer has data of no bytes: LiteRT takes it for a constant
 }
 
 type nodeFile struct {
@@ -140,7 +141,15 @@ func (d *decoder) model() (*graph.Model, error) {
 		}
 		m.Metadata = append(m.Metadata, graph.Metadata{Name: md.Name, Data: data})
 	}
-	m.File = &modelFile{t.Version, t.MetadataBuffer, t.ExternalBufferGroups, t.ExternalBuffers, d.takeLocation(m)}
+	var old [][]byte
+	for i, b := range t.MetadataBuffer {
+		data, err := d.buffer(uint32(b))
+		if err != nil {
+			errs = append(errs, fmt.Errorf("metadata_buffer %d: %w", i, err))
+		}
+		old = append(old, data)
+	}
+	m.File = &modelFile{t.Version, old, t.ExternalBufferGroups, t.ExternalBuffers, d.takeLocation(m)}
 	return m, graph.Join(errs...)
 }
 
@@ -223,6 +232,11 @@ func ids(list []int32) []graph.ValueID {
 func (d *decoder) value(t *fb.TensorT) (graph.Value, error) {
 	f := &valueFile{
 		variants: t.VariantTensors, externalBuffer: t.ExternalBuffer, quant: t.Quantization, hasRank: t.HasRank, sharedEmpty: t.Buffer == 0,
+	}
+	if int64(t.Buffer) < int64(len(d.t.Buffers)) {
+		data := d.t.Buffers[t.Buffer].Data
+		f.emptyVector = data != nil && len(data) == 0
+		f.sharedEmpty = f.sharedEmpty && len(data) == 0
 	}
 	v := graph.Value{Name: t.Name, DType: tensor.DType(t.Type), Variable: t.IsVariable, File: f}
 	var err error

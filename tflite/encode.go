@@ -99,7 +99,7 @@ func (e *encoder) model(inside int64) error {
 	m := e.m
 	e.t = &fb.ModelT{Version: 3, Description: m.Description, Buffers: []*fb.BufferT{{}}}
 	if f, ok := m.File.(*modelFile); ok {
-		e.t.Version, e.t.MetadataBuffer = f.version, f.metadataBuffer
+		e.t.Version = f.version
 		e.t.ExternalBufferGroups, e.t.ExternalBuffers = f.externalBufferGroups, f.externalBuffers
 		e.outside = f.outside
 	}
@@ -119,6 +119,11 @@ func (e *encoder) model(inside int64) error {
 	e.constants = len(e.t.Buffers)
 	if e.outside = e.outside || blobBytes(e.t) > inside; e.outside {
 		e.t.Metadata = append(e.t.Metadata, &fb.MetadataT{Name: bufferLocation, Buffer: e.newBuffer([]byte(outsideLocation))})
+	}
+	if f, ok := m.File.(*modelFile); ok {
+		for _, data := range f.metadataBuffer {
+			e.t.MetadataBuffer = append(e.t.MetadataBuffer, int32(e.newBuffer(data)))
+		}
 	}
 	for _, md := range e.metadata() {
 		e.t.Metadata = append(e.t.Metadata, &fb.MetadataT{Name: md.Name, Buffer: e.newBuffer(md.Data)})
@@ -189,8 +194,11 @@ func (e *encoder) newBuffer(data []byte) uint32 {
 // a file had it so.
 func (e *encoder) buffer(v *graph.Value) uint32 {
 	if len(v.Const) == 0 || keepsExternal(v) {
-		if f, ok := v.File.(*valueFile); ok && f.sharedEmpty {
+		switch f, _ := v.File.(*valueFile); {
+		case f != nil && f.sharedEmpty:
 			return 0
+		case f != nil && f.emptyVector:
+			return e.newBuffer([]byte{})
 		}
 		return e.newBuffer(nil)
 	}

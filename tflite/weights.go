@@ -75,14 +75,15 @@ func indicesOf(t *fb.SparseIndexVectorT) graph.Indices {
 	return graph.Indices{}
 }
 
+// indexVector writes a list also where it has no elements: LiteRT wants one.
 func indexVector(x graph.Indices) *fb.SparseIndexVectorT {
 	switch x.Bits {
 	case 32:
-		return &fb.SparseIndexVectorT{Type: fb.SparseIndexVectorInt32Vector, Value: &fb.Int32VectorT{Values: x.Values}}
+		return &fb.SparseIndexVectorT{Type: fb.SparseIndexVectorInt32Vector, Value: &fb.Int32VectorT{Values: append([]int32{}, x.Values...)}}
 	case 16:
-		return &fb.SparseIndexVectorT{Type: fb.SparseIndexVectorUint16Vector, Value: &fb.Uint16VectorT{Values: converted[uint16](x.Values)}}
+		return &fb.SparseIndexVectorT{Type: fb.SparseIndexVectorUint16Vector, Value: &fb.Uint16VectorT{Values: append([]uint16{}, converted[uint16](x.Values)...)}}
 	case 8:
-		return &fb.SparseIndexVectorT{Type: fb.SparseIndexVectorUint8Vector, Value: &fb.Uint8VectorT{Values: converted[uint8](x.Values)}}
+		return &fb.SparseIndexVectorT{Type: fb.SparseIndexVectorUint8Vector, Value: &fb.Uint8VectorT{Values: append([]uint8{}, converted[uint8](x.Values)...)}}
 	}
 	return nil
 }
@@ -99,37 +100,45 @@ func converted[T, F int32 | uint16 | uint8](list []F) []T {
 	return out
 }
 
-// blockwiseOf reads a quantization in blocks; nil for other kinds.
+// blockwiseOf reads a quantization whose scales are a tensor; nil for other kinds.
 func blockwiseOf(q *fb.QuantizationParametersT) *graph.Blockwise {
 	if q == nil || q.Details == nil {
 		return nil
 	}
-	b, ok := q.Details.Value.(*fb.BlockwiseQuantizationT)
-	if !ok || b == nil {
-		return nil
+	switch b := q.Details.Value.(type) {
+	case *fb.BlockwiseQuantizationT:
+		return &graph.Blockwise{Size: int(b.BlockSize), Scales: graph.ValueID(b.Scales), ZeroPoints: graph.ValueID(b.ZeroPoints)}
+	case *fb.MultiAxisQuantizationT:
+		axes := append([]int{}, ints(b.QuantizedDimensions)...)
+		return &graph.Blockwise{Size: int(b.BlockSize), Scales: graph.ValueID(b.Scales), ZeroPoints: graph.ValueID(b.ZeroPoints), Axes: axes}
 	}
-	w := &graph.Blockwise{Size: int(b.BlockSize), Scales: graph.ValueID(b.Scales), ZeroPoints: graph.ValueID(b.ZeroPoints)}
-	if w.ZeroPoints < 0 {
-		w.ZeroPoints = graph.None
-	}
-	return w
+	return nil
 }
 
-// setBlockwise writes a quantization in blocks, in place of the one a file had.
+// setBlockwise writes a quantization whose scales are a tensor, in place of the one a
+// file had.
 func setBlockwise(t *fb.TensorT, w *graph.Blockwise) {
-	old := blockwiseOf(t.Quantization)
-	switch {
-	case w != nil:
-		b := &fb.BlockwiseQuantizationT{}
-		if old != nil {
-			*b = *t.Quantization.Details.Value.(*fb.BlockwiseQuantizationT)
+	if w == nil {
+		if blockwiseOf(t.Quantization) != nil {
+			t.Quantization.Details = nil
 		}
-		b.Scales, b.ZeroPoints, b.BlockSize = int32(w.Scales), int32(w.ZeroPoints), int32(w.Size)
-		if t.Quantization == nil {
-			t.Quantization = &fb.QuantizationParametersT{}
-		}
-		t.Quantization.Details = &fb.QuantizationDetailsT{Type: fb.QuantizationDetailsBlockwiseQuantization, Value: b}
-	case old != nil:
-		t.Quantization.Details = nil
+		return
 	}
+	if t.Quantization == nil {
+		t.Quantization = &fb.QuantizationParametersT{}
+	}
+	if w.Axes != nil {
+		t.Quantization.Details = &fb.QuantizationDetailsT{Type: fb.QuantizationDetailsMultiAxisQuantization, Value: &fb.MultiAxisQuantizationT{
+			Scales: int32(w.Scales), ZeroPoints: int32(w.ZeroPoints), BlockSize: int32(w.Size), QuantizedDimensions: int32s(w.Axes),
+		}}
+		return
+	}
+	b := &fb.BlockwiseQuantizationT{}
+	if d := t.Quantization.Details; d != nil {
+		if old, ok := d.Value.(*fb.BlockwiseQuantizationT); ok {
+			*b = *old // keeps what is in no graph.Blockwise
+		}
+	}
+	b.Scales, b.ZeroPoints, b.BlockSize = int32(w.Scales), int32(w.ZeroPoints), int32(w.Size)
+	t.Quantization.Details = &fb.QuantizationDetailsT{Type: fb.QuantizationDetailsBlockwiseQuantization, Value: b}
 }

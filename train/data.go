@@ -8,6 +8,7 @@ import (
 	"github.com/litequant/litequant/dataset"
 	"github.com/litequant/litequant/engine"
 	"github.com/litequant/litequant/graph"
+	"github.com/litequant/litequant/op"
 	"github.com/litequant/litequant/tensor"
 )
 
@@ -156,17 +157,58 @@ func features(ctx context.Context, p *predictor, spec dataset.Spec, src dataset.
 	return c.source()
 }
 
-// classNumbers returns a batch's labels as int32, one a sample.
-func classNumbers(label tensor.Tensor, dst []int32) ([]int32, error) {
+// labeler turns a batch's labels into what a loss takes.
+type labeler struct {
+	classes bool
+	output  tensor.Shape // of the network, without the batch; -1 where it varies
+	memory  []byte
+}
+
+func newLabeler(l Loss, m *graph.Model) (*labeler, error) {
+	y := m.Main().Value(m.Main().Outputs[0])
+	if y.Unranked || len(y.Partial()) < 2 {
+		return nil, fmt.Errorf("output %q of shape %v, want [batch, ..., values]: %w", y.Name, y.Partial(), tensor.ErrShape)
+	}
+	return &labeler{classes: l.classes(), output: y.Partial()[1:]}, nil
+}
+
+// of returns a batch's labels: class numbers, one for each row of the output, or
+// values of the output's shape. A last axis of 1 may be left out or added. The
+// memory is used again for the next batch.
+func (l *labeler) of(label tensor.Tensor) (tensor.Tensor, error) {
+	s := label.Shape()
+	want := l.output
+	if l.classes {
+		want = want[:len(want)-1]
+	}
 	v := label.WithQuant(tensor.Quant{}).Float32s()
-	if v == nil || len(label.Shape()) == 0 || len(v) != label.Shape()[0] {
-		return nil, fmt.Errorf("labels of type %v and shape %v, want a class number a sample: %w", label.DType(), label.Shape(), tensor.ErrShape)
+	if v == nil || len(s) == 0 || !op.Compatible(dropOne(s[1:]), dropOne(want)) {
+		return tensor.Tensor{}, fmt.Errorf("labels of type %v and shape %v, want numbers of shape %v a sample: %w", label.DType(), s, want, tensor.ErrShape)
 	}
-	dst = dst[:0]
-	for _, x := range v {
-		dst = append(dst, int32(x))
+	if len(l.memory) < 4*len(v) {
+		l.memory = tensor.Aligned(4 * len(v))
 	}
-	return dst, nil
+	data := l.memory[:4*len(v)]
+	if !l.classes {
+		copy(tensor.View[float32](data), v)
+		shape := append(s[:1:1], dropOne(s[1:])...)
+		if want[len(want)-1] == 1 {
+			shape = append(shape, 1)
+		}
+		return tensor.Raw(tensor.Float32, shape, tensor.Quant{}, data), nil
+	}
+	for i, x := range v {
+		tensor.View[int32](data)[i] = int32(x)
+	}
+	return tensor.Raw(tensor.Int32, tensor.Shape{len(v)}, tensor.Quant{}, data), nil
+}
+
+// dropOne leaves out a last axis of 1.
+func dropOne(s tensor.Shape) tensor.Shape {
+	if n := len(s); n > 0 && s[n-1] == 1 {
+		return s[: n-1 : n-1]
+	}
+	return s
 }
 
 // order returns the samples' order in an epoch.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/litequant/litequant/dataset"
@@ -36,6 +37,7 @@ func FitGraph(ctx context.Context, m *graph.Model, d dataset.Source, o Options) 
 type fitter struct {
 	o           Options
 	net         *network
+	labels      *labeler
 	train, test dataset.Indexed
 	history     *History
 	start       time.Time
@@ -62,6 +64,9 @@ func (f *fitter) prepare(ctx context.Context, m *graph.Model, d dataset.Source) 
 		if head, err = f.computePrefix(ctx, m, prefix, head); err != nil {
 			return err
 		}
+	}
+	if f.labels, err = newLabeler(f.o.Loss, head); err != nil {
+		return err
 	}
 	f.net, err = newNetwork(head, f.o)
 	return err
@@ -171,7 +176,6 @@ func (f *fitter) runEpoch(ctx context.Context) error {
 	positions := order(n, f.o, f.epoch)
 	t := newTally(f.o.Metrics)
 	var b dataset.Batch
-	var labels []int32
 	for i := range steps {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -179,11 +183,11 @@ func (f *fitter) runEpoch(ctx context.Context) error {
 		if err := b.Gather(f.train, positions[i*size:min((i+1)*size, n)]); err != nil {
 			return err
 		}
-		var err error
-		if labels, err = classNumbers(b.Label, labels); err != nil {
+		labels, err := f.labels.of(b.Label)
+		if err != nil {
 			return err
 		}
-		loss, y, err := f.net.step(ctx, b.Inputs, labels)
+		loss, y, err := f.net.run(ctx, b.Inputs, labels)
 		if err != nil {
 			return err
 		}
@@ -228,16 +232,15 @@ func (f *fitter) validate(ctx context.Context) (*tally, error) {
 		return nil, err
 	}
 	t := newTally(f.o.Metrics)
-	var labels []int32
 	for b, err := range dataset.Batches(ctx, f.test, evalBatch) {
 		if err != nil {
 			return nil, err
 		}
-		if labels, err = classNumbers(b.Label, labels); err != nil {
+		labels, err := f.labels.of(b.Label)
+		if err != nil {
 			return nil, err
 		}
-		in := append(append([]tensor.Tensor(nil), b.Inputs...), int32Tensor(labels))
-		out, err := p.run(ctx, in)
+		out, err := p.run(ctx, append(slices.Clip(b.Inputs), labels))
 		if err != nil {
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/litequant/litequant/engine"
 	"github.com/litequant/litequant/graph"
@@ -20,29 +21,42 @@ type network struct {
 	head    *graph.Model // forward only, its weights constants
 	weights []graph.ValueID
 	runner  *engine.Runner
-	labels  string
 	hyper   graph.ValueID
+	step    graph.ValueID // its number
 	opt     Optimizer
 	steps   int
 }
 
-const labelsName = "labels"
-
-// addLabels appends the input of class numbers.
-func addLabels(s *graph.Subgraph) graph.ValueID {
-	v := s.Add(graph.Value{Name: labelsName, DType: tensor.Int32, Shape: tensor.Shape{1}, Signature: tensor.Shape{-1}})
-	s.Inputs = append(s.Inputs, v)
-	return v
+// withLabels appends the labels of output y, and the losses.
+func withLabels(s *graph.Subgraph, l Loss) (losses, error) {
+	y := s.Outputs[0]
+	v := graph.Value{Name: "labels", DType: tensor.Int32, Shape: tensor.Shape{rows(s.Value(y).Shape)}, Signature: tensor.Shape{-1}}
+	if !l.classes() {
+		v.DType = tensor.Float32
+		v.SetPartial(s.Value(y).Partial())
+	}
+	labels := s.Add(v)
+	s.Inputs = append(s.Inputs, labels)
+	added, err := l.attach(&lossBuilder{grad.Builder{Graph: s}}, y, labels)
+	s.Outputs = append(s.Outputs, added.each)
+	return added, err
 }
 
-// withLoss is a copy of an inference graph that also computes each example's loss,
+// rows is how many rows along the last axis a shape has.
+func rows(s tensor.Shape) int {
+	n := 1
+	for _, d := range s[:max(len(s)-1, 0)] {
+		n *= d
+	}
+	return n
+}
+
+// withLoss is a copy of an inference graph that also computes each sample's loss,
 // as its second output, against labels, its last input.
 func withLoss(m *graph.Model, l Loss) (*graph.Model, error) {
 	c := m.Clone()
 	c.Signatures = nil
-	s := c.Main()
-	loss, _, _, err := l.attach(s, s.Outputs[0], addLabels(s))
-	s.Outputs = append(s.Outputs, loss)
+	_, err := withLabels(c.Main(), l)
 	return c, err
 }
 
@@ -58,10 +72,6 @@ func newLossPredictor(m *graph.Model, threads int) (*predictor, error) {
 // trainingOps are TFLite's operators and the internal ones.
 func trainingOps() op.Set { return all.Set().With(training.Defs...) }
 
-func int32Tensor(v []int32) tensor.Tensor {
-	return tensor.Raw(tensor.Int32, tensor.Shape{len(v)}, tensor.Quant{}, tensor.BytesOf(v))
-}
-
 // newNetwork builds the program for a head whose first output is compared with
 // the labels.
 func newNetwork(head *graph.Model, o Options) (*network, error) {
@@ -71,17 +81,17 @@ func newNetwork(head *graph.Model, o Options) (*network, error) {
 func newNetworkOn(head *graph.Model, o Options, kind engine.Kind) (*network, error) {
 	m := head.Clone()
 	s := m.Main()
-	n := &network{head: head, weights: trainable(s), opt: o.Optimizer, labels: labelsName}
+	n := &network{head: head, weights: trainable(s), opt: o.Optimizer}
 	if len(s.Outputs) != 1 {
 		return nil, fmt.Errorf("a model with %d outputs: %w", len(s.Outputs), tensor.ErrUnsupported)
 	}
-	labels := addLabels(s)
-	loss, of, seed, err := o.Loss.attach(s, s.Outputs[0], labels)
+	n.step = s.Add(graph.Value{Name: "step", DType: tensor.Int32, Shape: tensor.Shape{}, Variable: true})
+	setTraining(s, n.step, o.Seed)
+	loss, err := withLabels(s, o.Loss)
 	if err != nil {
 		return nil, err
 	}
-	s.Outputs = append(s.Outputs, loss)
-	grads, err := grad.Backward(s, map[graph.ValueID]graph.ValueID{of: seed}, n.weights)
+	grads, err := grad.Backward(s, loss.seeds, n.weights)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +109,28 @@ func newNetworkOn(head *graph.Model, o Options, kind engine.Kind) (*network, err
 	return n, nil
 }
 
-// addSteps makes the weights variables and appends the optimiser's step of each.
+// setTraining puts layers that training treats differently into that form. Dropouts
+// draw by their place in the graph.
+func setTraining(s *graph.Subgraph, step graph.ValueID, seed uint64) {
+	dropouts := uint32(0)
+	for i := range s.Nodes {
+		n := &s.Nodes[i]
+		if o, ok := n.Options.(*training.DropoutOptions); ok {
+			n.Op, n.Inputs = training.DropoutStepCode, append(n.Inputs, step)
+			n.Options = &training.DropoutOptions{Rate: o.Rate, Seed: seed, Stream: dropouts}
+			dropouts++
+		}
+		if _, ok := n.Options.(*training.NormOptions); ok {
+			n.Op = training.BatchNormStepCode
+			for _, name := range []string{"mean", "inverse"} {
+				n.Outputs = append(n.Outputs, s.Add(graph.Value{Name: name, DType: tensor.Float32, Unranked: true}))
+			}
+		}
+	}
+}
+
+// addSteps makes the weights variables and appends the optimiser's step of each
+// that has a gradient.
 func (n *network) addSteps(s *graph.Subgraph, grads map[graph.ValueID]graph.ValueID) {
 	n.hyper = s.Add(graph.Value{Name: "hyper", DType: tensor.Float32, Shape: tensor.Shape{len(n.opt.hyper(1))}, Variable: true})
 	for _, w := range n.weights {
@@ -116,12 +147,14 @@ func (n *network) addSteps(s *graph.Subgraph, grads map[graph.ValueID]graph.Valu
 	}
 }
 
-// step runs one batch. loss has an element an example; y is the network's output.
-func (n *network) step(ctx context.Context, inputs []tensor.Tensor, labels []int32) (loss []float32, y tensor.Tensor, err error) {
-	if err := n.feed(inputs, labels); err != nil {
+// run runs one batch, the labels as Loss takes them. loss has an element a sample or
+// more; y is the network's output.
+func (n *network) run(ctx context.Context, inputs []tensor.Tensor, labels tensor.Tensor) (loss []float32, y tensor.Tensor, err error) {
+	if err := n.feed(append(slices.Clip(inputs), labels)); err != nil {
 		return nil, tensor.Tensor{}, err
 	}
 	n.steps++
+	tensor.View[int32](n.runner.Value(n.step).Bytes())[0] = int32(n.steps)
 	copy(tensor.View[float32](n.runner.Value(n.hyper).Bytes()), n.opt.hyper(n.steps))
 	if err := n.runner.Invoke(ctx); err != nil {
 		return nil, tensor.Tensor{}, err
@@ -129,19 +162,15 @@ func (n *network) step(ctx context.Context, inputs []tensor.Tensor, labels []int
 	return tensor.View[float32](n.runner.OutputAt(1).Bytes()), n.runner.OutputAt(0), nil
 }
 
-func (n *network) feed(inputs []tensor.Tensor, labels []int32) error {
+func (n *network) feed(inputs []tensor.Tensor) error {
 	for i, x := range inputs {
 		if err := n.runner.ResizeKeeping(fmt.Sprint(i), x.Shape()); err != nil {
 			return err
 		}
 	}
-	if err := n.runner.ResizeKeeping(n.labels, tensor.Shape{len(labels)}); err != nil {
-		return err
-	}
 	for i, x := range inputs {
 		copy(n.runner.InputAt(i).Bytes(), x.Bytes())
 	}
-	copy(tensor.View[int32](n.runner.InputAt(len(inputs)).Bytes()), labels)
 	return nil
 }
 

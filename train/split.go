@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/litequant/litequant/graph"
+	"github.com/litequant/litequant/op/training"
 	"github.com/litequant/litequant/tensor"
 )
 
@@ -18,8 +19,20 @@ func trainable(s *graph.Subgraph) []graph.ValueID {
 	return list
 }
 
+// dropouts lists the results of dropouts, which differ from step to step.
+func dropouts(s *graph.Subgraph) []graph.ValueID {
+	var list []graph.ValueID
+	for i := range s.Nodes {
+		if s.Nodes[i].Op == training.DropoutCode {
+			list = append(list, s.Nodes[i].Outputs...)
+		}
+	}
+	return list
+}
+
 // split cuts a network where its trainable part begins: prefix computes the
-// values that the head reads, head everything that depends on a trainable weight.
+// values that the head reads, head everything that depends on a trainable weight or
+// on a dropout.
 // prefix is nil where the head reads the network's inputs only.
 func split(m *graph.Model) (prefix, head *graph.Model, err error) {
 	s := m.Main()
@@ -27,12 +40,13 @@ func split(m *graph.Model) (prefix, head *graph.Model, err error) {
 	if len(weights) == 0 {
 		return nil, nil, fmt.Errorf("the model has no trainable weights: %w", tensor.ErrUnsupported)
 	}
-	moving := dependents(s, weights)
+	learns := dependents(s, weights)
 	for _, y := range s.Outputs {
-		if !moving[y] {
+		if !learns[y] {
 			return nil, nil, fmt.Errorf("output %q does not depend on a trainable weight: %w", s.Values[y].Name, tensor.ErrUnsupported)
 		}
 	}
+	moving := dependents(s, append(weights, dropouts(s)...))
 	inHead := func(i int) bool { return moving[s.Nodes[i].Outputs[0]] }
 	var frontier []graph.ValueID
 	computed := false

@@ -22,7 +22,7 @@ type Options struct {
 	KeepOrder bool
 	// Validation is evaluated after each epoch; nil is none.
 	Validation dataset.Source
-	// Seed makes the shuffling reproducible; every value is a seed.
+	// Seed makes shuffling and dropout reproducible; every value is a seed.
 	Seed    uint64
 	Threads int // 0 is GOMAXPROCS
 	// Progress, if not nil, is called after each step and each epoch.

@@ -22,34 +22,34 @@ func softmax(b *Builder, n *graph.Node, dy []graph.ValueID) ([]graph.ValueID, er
 // logSoftmax: dx = dy − exp(y)·Σdy.
 func logSoftmax(b *Builder, _, y, dy graph.ValueID) graph.ValueID {
 	sum := b.Of(schema.SUM, &fb.ReducerOptionsT{KeepDims: true}, dy, b.Ints(-1))
-	return b.difference(dy, b.product(b.Of(schema.EXP, nil, y), sum))
+	return b.Difference(dy, b.Product(b.Of(schema.EXP, nil, y), sum))
 }
 
 // logistic: y′ = y − y².
 func logistic(b *Builder, _, y, dy graph.ValueID) graph.ValueID {
-	return b.product(dy, b.difference(y, b.square(y)))
+	return b.Product(dy, b.Difference(y, b.square(y)))
 }
 
 // tanh: y′ = 1 − y².
 func tanh(b *Builder, _, y, dy graph.ValueID) graph.ValueID {
-	return b.product(dy, b.difference(b.Constant(1), b.square(y)))
+	return b.Product(dy, b.Difference(b.Constant(1), b.square(y)))
 }
 
 // elu: y′ is 1 above 0 and y + 1 below.
 func elu(b *Builder, _, y, dy graph.ValueID) graph.ValueID {
-	return b.product(dy, b.Sum(b.Of(schema.MINIMUM, nil, y, b.Constant(0)), b.Constant(1)))
+	return b.Product(dy, b.Sum(b.Of(schema.MINIMUM, nil, y, b.Constant(0)), b.Constant(1)))
 }
 
 // hardSwish: with r = relu6(x+3), y′ = (r + x)/6 where r is not clamped and r/6
 // elsewhere.
 func hardSwish(b *Builder, x, _, dy graph.ValueID) graph.ValueID {
 	r := b.Of(schema.RELU6, nil, b.Sum(x, b.Constant(3)))
-	return b.product(dy, b.scaled(b.Sum(r, b.clamped(r, x, 0, 6)), 1./6))
+	return b.Product(dy, b.Scaled(b.Sum(r, b.clamped(r, x, 0, 6)), 1./6))
 }
 
 func leakyRelu(b *Builder, n *graph.Node, dy []graph.ValueID) ([]graph.ValueID, error) {
 	alpha := graph.Options[fb.LeakyReluOptionsT](n).Alpha
-	return []graph.ValueID{b.where(b.compared(schema.GREATER, n.Inputs[0], b.Constant(0)), dy[0], b.scaled(dy[0], alpha))}, nil
+	return []graph.ValueID{b.where(b.compared(schema.GREATER, n.Inputs[0], b.Constant(0)), dy[0], b.Scaled(dy[0], alpha))}, nil
 }
 
 // prelu: y = x above 0, alpha·x below.
@@ -57,9 +57,9 @@ func prelu(b *Builder, n *graph.Node, dy []graph.ValueID) ([]graph.ValueID, erro
 	x, alpha, zero := n.Inputs[0], n.Inputs[1], b.Constant(0)
 	return both(b, n, func(k int) graph.ValueID {
 		if k == 0 {
-			return b.where(b.compared(schema.GREATER, x, zero), dy[0], b.product(dy[0], alpha))
+			return b.where(b.compared(schema.GREATER, x, zero), dy[0], b.Product(dy[0], alpha))
 		}
-		return b.product(dy[0], b.Of(schema.MINIMUM, nil, x, zero))
+		return b.Product(dy[0], b.Of(schema.MINIMUM, nil, x, zero))
 	}), nil
 }
 
@@ -68,29 +68,29 @@ func gelu(b *Builder, n *graph.Node, dy []graph.ValueID) ([]graph.ValueID, error
 }
 
 func abs(b *Builder, x, _, dy graph.ValueID) graph.ValueID {
-	return b.product(dy, b.Of(schema.SIGN, nil, x))
+	return b.Product(dy, b.Of(schema.SIGN, nil, x))
 }
 
 func square(b *Builder, x, _, dy graph.ValueID) graph.ValueID {
-	return b.product(dy, b.scaled(x, 2))
+	return b.Product(dy, b.Scaled(x, 2))
 }
 
 // sqrt: y′ = 1/(2y).
 func sqrt(b *Builder, _, y, dy graph.ValueID) graph.ValueID {
-	return b.quotient(b.scaled(dy, 0.5), y)
+	return b.Quotient(b.Scaled(dy, 0.5), y)
 }
 
 // rsqrt: y′ = −y³/2.
 func rsqrt(b *Builder, _, y, dy graph.ValueID) graph.ValueID {
-	return b.product(b.scaled(dy, -0.5), b.product(y, b.square(y)))
+	return b.Product(b.Scaled(dy, -0.5), b.Product(y, b.square(y)))
 }
 
 func sin(b *Builder, x, _, dy graph.ValueID) graph.ValueID {
-	return b.product(dy, b.Of(schema.COS, nil, x))
+	return b.Product(dy, b.Of(schema.COS, nil, x))
 }
 
 func cos(b *Builder, x, _, dy graph.ValueID) graph.ValueID {
-	return b.product(b.negative(dy), b.Of(schema.SIN, nil, x))
+	return b.Product(b.Negative(dy), b.Of(schema.SIN, nil, x))
 }
 
 func (b *Builder) compared(code schema.BuiltinOperator, x, y graph.ValueID) graph.ValueID {
@@ -126,13 +126,13 @@ func sub(b *Builder, n *graph.Node, dy []graph.ValueID) ([]graph.ValueID, error)
 		if k == 0 {
 			return g
 		}
-		return b.negative(g)
+		return b.Negative(g)
 	}), err
 }
 
 func mul(b *Builder, n *graph.Node, dy []graph.ValueID) ([]graph.ValueID, error) {
 	g, err := b.beforeActivation(n, graph.Options[fb.MulOptionsT](n).FusedActivationFunction, dy[0])
-	return both(b, n, func(k int) graph.ValueID { return b.product(g, n.Inputs[1-k]) }), err
+	return both(b, n, func(k int) graph.ValueID { return b.Product(g, n.Inputs[1-k]) }), err
 }
 
 // div: of z = x/y, dx = dz/y and dy = −(dz/y)·(x/y).
@@ -140,11 +140,11 @@ func div(b *Builder, n *graph.Node, dy []graph.ValueID) ([]graph.ValueID, error)
 	g, err := b.beforeActivation(n, graph.Options[fb.DivOptionsT](n).FusedActivationFunction, dy[0])
 	x, y := n.Inputs[0], n.Inputs[1]
 	return both(b, n, func(k int) graph.ValueID {
-		dx := b.quotient(g, y)
+		dx := b.Quotient(g, y)
 		if k == 0 {
 			return dx
 		}
-		return b.negative(b.product(dx, b.quotient(x, y)))
+		return b.Negative(b.Product(dx, b.Quotient(x, y)))
 	}), err
 }
 
@@ -153,11 +153,11 @@ func pow(b *Builder, n *graph.Node, dz []graph.ValueID) ([]graph.ValueID, error)
 	x, y, z := n.Inputs[0], n.Inputs[1], n.Outputs[0]
 	return both(b, n, func(k int) graph.ValueID {
 		if k == 0 {
-			return b.product(dz[0], b.product(y, b.Of(schema.POW, nil, x, b.difference(y, b.Constant(1)))))
+			return b.Product(dz[0], b.Product(y, b.Of(schema.POW, nil, x, b.Difference(y, b.Constant(1)))))
 		}
 		least := b.Of(schema.MAXIMUM, nil, x, b.Constant(math.SmallestNonzeroFloat32))
 		log := b.where(b.compared(schema.GREATER, x, b.Constant(0)), b.Of(schema.LOG, nil, least), b.Constant(0))
-		return b.product(dz[0], b.product(z, log))
+		return b.Product(dz[0], b.Product(z, log))
 	}), nil
 }
 
@@ -193,6 +193,6 @@ func choose(code schema.BuiltinOperator) Rule {
 // squaredDifference: of (x−y)², dx = 2·(x−y) and dy = −dx.
 func squaredDifference(b *Builder, n *graph.Node, dy []graph.ValueID) ([]graph.ValueID, error) {
 	return both(b, n, func(k int) graph.ValueID {
-		return b.product(dy[0], b.scaled(b.difference(n.Inputs[k], n.Inputs[1-k]), 2))
+		return b.Product(dy[0], b.Scaled(b.Difference(n.Inputs[k], n.Inputs[1-k]), 2))
 	}), nil
 }

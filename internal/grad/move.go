@@ -33,8 +33,8 @@ func extreme(b *Builder, n *graph.Node, dy []graph.ValueID) ([]graph.ValueID, er
 	}
 	same := b.compared(schema.EQUAL, x, spread(n.Outputs[0]))
 	chosen := b.Of(schema.CAST, &fb.CastOptionsT{InDataType: fb.TensorTypeBOOL, OutDataType: fb.TensorTypeFLOAT32}, same)
-	share := b.quotient(dy[0], b.Of(schema.SUM, n.Options, chosen, n.Inputs[1]))
-	return only(n, 0, b.product(chosen, spread(share))), nil
+	share := b.Quotient(dy[0], b.Of(schema.SUM, n.Options, chosen, n.Inputs[1]))
+	return only(n, 0, b.Product(chosen, spread(share))), nil
 }
 
 // cumsum: the sum of what follows.

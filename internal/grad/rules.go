@@ -37,9 +37,9 @@ var Rules = map[graph.OpCode]Rule{
 	graph.OpCode(schema.GELU):         gelu,
 
 	graph.OpCode(schema.ABS):    unary(abs),
-	graph.OpCode(schema.NEG):    unary(func(b *Builder, _, _, dy graph.ValueID) graph.ValueID { return b.negative(dy) }),
-	graph.OpCode(schema.EXP):    unary(func(b *Builder, _, y, dy graph.ValueID) graph.ValueID { return b.product(dy, y) }),
-	graph.OpCode(schema.LOG):    unary(func(b *Builder, x, _, dy graph.ValueID) graph.ValueID { return b.quotient(dy, x) }),
+	graph.OpCode(schema.NEG):    unary(func(b *Builder, _, _, dy graph.ValueID) graph.ValueID { return b.Negative(dy) }),
+	graph.OpCode(schema.EXP):    unary(func(b *Builder, _, y, dy graph.ValueID) graph.ValueID { return b.Product(dy, y) }),
+	graph.OpCode(schema.LOG):    unary(func(b *Builder, x, _, dy graph.ValueID) graph.ValueID { return b.Quotient(dy, x) }),
 	graph.OpCode(schema.SQUARE): unary(square),
 	graph.OpCode(schema.SQRT):   unary(sqrt),
 	graph.OpCode(schema.RSQRT):  unary(rsqrt),
@@ -149,22 +149,27 @@ func (b *Builder) clamped(y, dy graph.ValueID, lo, hi float32) graph.ValueID {
 	return b.Node(training.ClampGradCode, &training.Clamp{Lo: lo, Hi: hi}, y, dy)
 }
 
-func (b *Builder) product(x, y graph.ValueID) graph.ValueID {
+// Product returns x·y.
+func (b *Builder) Product(x, y graph.ValueID) graph.ValueID {
 	return b.Of(schema.MUL, &fb.MulOptionsT{}, x, y)
 }
 
-func (b *Builder) quotient(x, y graph.ValueID) graph.ValueID {
+// Quotient returns x/y.
+func (b *Builder) Quotient(x, y graph.ValueID) graph.ValueID {
 	return b.Of(schema.DIV, &fb.DivOptionsT{}, x, y)
 }
 
-func (b *Builder) difference(x, y graph.ValueID) graph.ValueID {
+// Difference returns x − y.
+func (b *Builder) Difference(x, y graph.ValueID) graph.ValueID {
 	return b.Of(schema.SUB, &fb.SubOptionsT{}, x, y)
 }
 
-func (b *Builder) negative(x graph.ValueID) graph.ValueID { return b.Of(schema.NEG, nil, x) }
+// Negative returns −x.
+func (b *Builder) Negative(x graph.ValueID) graph.ValueID { return b.Of(schema.NEG, nil, x) }
+
+// Scaled returns factor·x.
+func (b *Builder) Scaled(x graph.ValueID, factor float32) graph.ValueID {
+	return b.Product(x, b.Constant(factor))
+}
 
 func (b *Builder) square(x graph.ValueID) graph.ValueID { return b.Of(schema.SQUARE, nil, x) }
-
-func (b *Builder) scaled(x graph.ValueID, factor float32) graph.ValueID {
-	return b.product(x, b.Constant(factor))
-}

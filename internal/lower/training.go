@@ -5,6 +5,7 @@ import (
 	"github.com/litequant/litequant/internal/savedmodel"
 	"github.com/litequant/litequant/internal/schema"
 	"github.com/litequant/litequant/op/training"
+	"github.com/litequant/litequant/tensor"
 )
 
 // identity is a dropout's place in a graph for training.
@@ -79,16 +80,17 @@ func (c *call) decomposedNorm() {
 // source returns the node that computes input k of n, which must be of the given
 // operator.
 func (c *call) source(n *savedmodel.Node, k int, op string) *savedmodel.Node {
-	if c.err != nil || k >= len(n.Inputs) {
-		c.unsupported("a batch normalization of another form")
+	if c.err != nil {
 		return nil
 	}
-	s := c.b.src.Nodes[n.Inputs[k].Node]
-	if s.Op != op || len(s.Inputs) == 0 {
-		c.unsupported("a batch normalization of another form")
-		return nil
+	nodes := c.b.src.Nodes
+	if k < len(n.Inputs) {
+		if i := n.Inputs[k].Node; i >= 0 && i < len(nodes) && nodes[i].Op == op {
+			return nodes[i]
+		}
 	}
-	return s
+	c.unsupported("a batch normalization without %s", op)
+	return nil
 }
 
 // input returns the value of input k of n.
@@ -97,7 +99,7 @@ func (c *call) input(n *savedmodel.Node, k int) graph.ValueID {
 		return graph.None
 	}
 	if k >= len(n.Inputs) {
-		c.unsupported("a batch normalization of another form")
+		c.fail("node %.80q has %d inputs: %w", n.Name, len(n.Inputs), tensor.ErrMalformed)
 		return graph.None
 	}
 	v, err := c.b.value(n.Inputs[k])

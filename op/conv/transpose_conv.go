@@ -74,7 +74,8 @@ func transposeFacts(c *op.Call) error {
 }
 
 // transposedFacts is the shape rule of transposed convolutions whose operand 0 is
-// the result's shape.
+// the result's shape. The batch is the input's, as in XNNPACK: files hold constant
+// shapes for a batch of 1.
 func transposedFacts(c *op.Call, params func(*graph.Node, *op.Fact) (*transposed, error)) error {
 	in, filter := &c.In[transposeInput], &c.In[transposeFilter]
 	if in.Unknown || filter.Unknown || !filter.Shape.Known() {
@@ -96,6 +97,9 @@ func transposedFacts(c *op.Call, params func(*graph.Node, *op.Fact) (*transposed
 	var bias *op.Fact
 	if c.Has(transposeBias) {
 		bias = &c.In[transposeBias]
+	}
+	if len(dims) > 0 && len(in.Shape) > 0 {
+		dims[0] = in.Shape[0]
 	}
 	c.Out[0].Shape, c.Out[0].Unknown = dims, false
 	return t.check(in, filter, bias, dims)

@@ -187,18 +187,23 @@ func batchFloat(c *op.Call) (op.Kernel, error) {
 }
 
 // batchRequant is the step to a quantized result; both operands are quantized per
-// tensor.
+// tensor. An rhs with several scales counts as one with the scale 0, as in LiteRT:
+// the result is then the zero point everywhere.
 func batchRequant(c *op.Call) (*op.Requant, error) {
-	if err := op.CheckActivations(&c.In[0], &c.Out[0]); err != nil {
+	l, r, out := &c.In[0], &c.In[1], &c.Out[0]
+	if err := op.CheckActivations(l, out); err != nil {
 		return nil, err
 	}
-	if err := c.In[1].Quantized(); err != nil {
+	if r.Quant.PerAxis() {
+		return op.NewRequant([]float64{0}, fb.ActivationFunctionTypeNONE, out)
+	}
+	if err := r.Quantized(); err != nil {
 		return nil, err
 	}
-	if z := c.In[1].Quant.Zero(); z != 0 && c.In[0].DType == tensor.Int16 {
+	if z := r.Quant.Zero(); z != 0 && l.DType == tensor.Int16 {
 		return nil, fmt.Errorf("int16 by zero point %d: %w", z, tensor.ErrUnsupported)
 	}
-	return op.NewRequant(op.PerTensorFactor(&c.In[0], &c.In[1], &c.Out[0]), fb.ActivationFunctionTypeNONE, &c.Out[0])
+	return op.NewRequant(op.PerTensorFactor(l, r, out), fb.ActivationFunctionTypeNONE, out)
 }
 
 func batchInt8(c *op.Call) (op.Kernel, error) {

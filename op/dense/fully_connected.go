@@ -42,8 +42,17 @@ var FullyConnected = &op.Def{
 		if !ok {
 			return op.Kernel{}, fmt.Errorf("%v input with %v weights and %v output: %w", f.input, f.weights, f.output, tensor.ErrUnsupported)
 		}
+		if w := &c.In[1]; !w.Unknown && len(w.Shape) == 2 && w.Shape[1] == 0 {
+			return op.Kernel{Run: noDepth}, nil
+		}
 		return mk(c)
 	},
+}
+
+// noDepth is the product of matrices without columns: LiteRT leaves the bias out.
+func noDepth(r *op.Run) error {
+	clear(r.Out[0].Bytes())
+	return nil
 }
 
 // form is a combination of element types.

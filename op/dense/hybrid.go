@@ -1,7 +1,10 @@
 package dense
 
 import (
+	"math"
+
 	"github.com/litequant/litequant/graph"
+	"github.com/litequant/litequant/internal/libm"
 	"github.com/litequant/litequant/internal/schema/fb"
 	"github.com/litequant/litequant/op"
 	"github.com/litequant/litequant/tensor"
@@ -11,7 +14,7 @@ import (
 // on the way in, asymmetrically if the options say so.
 func refHybrid(c *op.Call) (op.Kernel, error) {
 	o := graph.Options[fb.FullyConnectedOptionsT](c.Node)
-	lo, hi, err := op.FloatRange(o.FusedActivationFunction)
+	activate, err := activationOf(o.FusedActivationFunction)
 	if err != nil {
 		return op.Kernel{}, err
 	}
@@ -51,22 +54,39 @@ func refHybrid(c *op.Call) (op.Kernel, error) {
 					b = bias[unit]
 				}
 				v := h.real(q, w[unit*h.depth:(unit+1)*h.depth], unit, scale, zero, b)
-				out[row*h.units+unit] = op.Clamp(v, lo, hi)
+				out[row*h.units+unit] = activate(v)
 			})
 		},
 	}, nil
 }
 
-// hybrid is the arithmetic of a dynamic range product: real is the real value of
-// one output before its activation function.
+// activationOf returns a fused activation function. Only the hybrid kernel has those
+// that are no clamps.
+func activationOf(a fb.ActivationFunctionType) (func(float32) float32, error) {
+	switch a {
+	case fb.ActivationFunctionTypeTANH:
+		return libm.Tanhf, nil
+	case fb.ActivationFunctionTypeSIGN_BIT:
+		return func(x float32) float32 { return float32(math.Float32bits(x) >> 31) }, nil
+	}
+	lo, hi, err := op.FloatRange(a)
+	return func(x float32) float32 { return op.Clamp(x, lo, hi) }, err
+}
+
+// hybrid is the arithmetic of a dynamic range product, up to the activation
+// function.
 type hybrid struct {
 	units, depth int
 	quantize     func(x []float32, q []int8) (scale float32, zero int32)
-	real         func(q, w []int8, unit int, scale float32, zero int32, bias float32) float32
+	real         product
 }
 
+// product is the real value of the product of quantized activations q, which have
+// the given scale and zero point, with the weights w of a unit, and its bias.
+type product func(q, w []int8, unit int, scale float32, zero int32, bias float32) float32
+
 // realOf chooses the arithmetic by how the weights are quantized and stored.
-func realOf(c *op.Call, h *hybrid) (func(q, w []int8, unit int, scale float32, zero int32, bias float32) float32, error) {
+func realOf(c *op.Call, h *hybrid) (product, error) {
 	w := &c.In[1]
 	if w.Blocks != nil {
 		h.quantize = op.QuantizeAsymmetric
@@ -85,7 +105,7 @@ func realOf(c *op.Call, h *hybrid) (func(q, w []int8, unit int, scale float32, z
 }
 
 // sparse takes the zero point's part and the product apart, in LiteRT's order.
-func sparse(scales []float32, perChannel bool) func(q, w []int8, unit int, scale float32, zero int32, bias float32) float32 {
+func sparse(scales []float32, perChannel bool) product {
 	return func(q, w []int8, unit int, scale float32, zero int32, bias float32) float32 {
 		s := float32(scale * scales[unit])
 		if zero != 0 {
@@ -101,7 +121,7 @@ func sparse(scales []float32, perChannel bool) func(q, w []int8, unit int, scale
 
 // blockwise sums the blocks' products in float, each with its scale, and the zero
 // point's part apart. LiteRT takes the zero points of the weights as 0.
-func blockwise(b *op.Blocks, perRow int) func(q, w []int8, unit int, scale float32, zero int32, bias float32) float32 {
+func blockwise(b *op.Blocks, perRow int) product {
 	return func(q, w []int8, unit int, scale float32, zero int32, bias float32) float32 {
 		var sum, weights float32
 		for i, s := range b.Scales[unit*perRow : (unit+1)*perRow] {

@@ -13,12 +13,12 @@ import (
 
 // MaxPoolArgmax is MediaPipe's MaxPoolingWithArgmax2D over [N,H,W,C]: the maxima of
 // windows that do not overlap, and where in its window each one lies. As in XNNPACK,
-// positions are counted column by column and stored as the bits of an int32, whatever
-// the type of the result. Its options are a TfLitePoolParams.
+// positions are counted column by column and stored as the bits of an int32, though
+// the result's type is float32. Its options are a TfLitePoolParams.
 var MaxPoolArgmax = &op.Def{
 	Code:     graph.Custom,
 	Name:     "MaxPoolingWithArgmax2D",
-	Operands: op.In("input", op.F32).Out("output", op.F32).Out("indices", op.F32|op.I32),
+	Operands: op.In("input", op.F32).Out("output", op.F32).Out("indices", op.F32),
 	Facts:    argmaxFacts,
 	Quant:    op.Quant{None: true},
 	Ref: func(c *op.Call) (op.Kernel, error) {
@@ -32,7 +32,7 @@ var MaxPoolArgmax = &op.Def{
 var MaxUnpool = &op.Def{
 	Code:     graph.Custom,
 	Name:     "MaxUnpooling2D",
-	Operands: op.In("input", op.F32).In("indices", op.F32|op.I32).Out("output", op.F32),
+	Operands: op.In("input", op.F32).In("indices", op.F32).Out("output", op.F32),
 	Facts:    unpoolFacts,
 	Quant:    op.Quant{None: true},
 	Ref: func(c *op.Call) (op.Kernel, error) {

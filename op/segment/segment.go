@@ -79,7 +79,10 @@ func segmentFacts(c *op.Call) error {
 	if len(in) == 0 || len(ids) != 1 || in[0] >= 0 && ids[0] >= 0 && in[0] != ids[0] {
 		return fmt.Errorf("segment numbers of shape %v for shape %v: %w", ids, in, tensor.ErrShape)
 	}
-	v, err := c.Ints(1)
+	if c.In[1].Const == nil {
+		return op.ErrLater
+	}
+	v, err := op.IntsOf(c.In[1].Tensor()) // one for each row: many
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,9 @@ var Defs = []*op.Def{
 	NonMaxSuppressionV4, NonMaxSuppressionV5, DetectionPostProcess,
 }
 
-// float marks operators that quantizers leave in real numbers.
+// float marks operators that quantizers leave in real numbers. TensorFlow makes
+// ONE_HOT, MATRIX_DIAG and MATRIX_SET_DIAG int8 with parameters of their own for each
+// operand and result, between which their kernels do not convert.
 var float = op.Quant{None: true}
 
 func version1(*op.Call) int { return 1 }

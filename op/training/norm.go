@@ -118,7 +118,7 @@ func NewNorm(o *NormOptions, r *op.Run) Norm {
 }
 
 // blockChannels is how many channels are summed at a time.
-const blockChannels = 32
+const blockChannels = 16
 
 // Forward computes channels [from, to). Sums are kept in double precision.
 func (n *Norm) Forward(from, to int) {

@@ -16,8 +16,8 @@ def plain(x, buffers, codes):
     """The object tree as Python values, buffers and operator codes by content."""
     if x is None or isinstance(x, (bool, int, float, str)):
         return x
-    if isinstance(x, bytes):
-        return x.decode("utf8", "replace")
+    if isinstance(x, bytes):  # an empty string says as much as none
+        return x.decode("utf8", "replace") or None
     if isinstance(x, np.ndarray):
         return x.tolist() or None
     if isinstance(x, (list, tuple)):
@@ -36,7 +36,14 @@ def plain(x, buffers, codes):
 def content(model):
     m = fb.ModelT.InitFromPackedBuf(model, 0)
     buffers = [model[b.offset:b.offset + b.size] if b.offset > 1 else b"" if b.data is None else bytes(b.data) for b in m.buffers]
-    parts = [m.version, m.description, m.subgraphs, m.signatureDefs, m.metadata]
+    for g in m.subgraphs:
+        for o in g.operators or []:
+            if o.largeCustomOptionsOffset > 1:  # behind the flatbuffer
+                at = o.largeCustomOptionsOffset
+                o.customOptions = np.frombuffer(model[at:at + o.largeCustomOptionsSize], np.uint8)
+                o.largeCustomOptionsOffset = o.largeCustomOptionsSize = 0
+    metadata = [d for d in m.metadata or [] if d.name != b"buffer_location"]
+    parts = [m.version, m.description, m.subgraphs, m.signatureDefs, metadata, m.externalBufferGroups, m.externalBuffers]
     return plain(parts, buffers, m.operatorCodes)
 
 

@@ -17,11 +17,15 @@ MODES = {
     "hybrid-per-channel": ("float32", "int8", "float32", False, True),
     "hybrid-asymmetric-per-channel": ("float32", "int8", "float32", True, True),
 }
+SEVERAL = {
+    "int8-per-channel": ("int8", "int8", "int8", False, True),
+    "int16x8-per-channel": ("int16", "int8", "int16", False, True),
+}
 BATCHES = [((), ()), ((2,), (2,)), ((3,), ()), ((), (2,)), ((2, 3), (2, 1)), ((1, 2), (3, 1)), ((2, 1, 2), (2, 2)), ((2,), (3, 2, 2)), ((2, 2, 1), (1, 1, 3))]
 
 
 def product(rng, mode, o):
-    ltype, rtype, otype, asym, per_channel = MODES[mode]
+    ltype, rtype, otype, asym, per_channel = (MODES | SEVERAL)[mode]
     m, (rows, depth, columns) = Model(), o["size"]
     lb, rb = o["batch"]
     lshape = [*lb, depth, rows] if o["adj_x"] else [*lb, rows, depth]
@@ -65,3 +69,11 @@ def batch_matmul(rng):
                 continue  # LiteRT takes scales and sums of other rows than it should
             m, x = product(rng, mode, o)
             yield Case(label(mode, i, x=o["adj_x"], y=o["adj_y"], c=o["constant"]), m, x)
+
+
+@operator("BATCH_MATMUL")
+def several_scales(rng):
+    """LiteRT takes several scales of an integer product for a scale of 0."""
+    for mode in SEVERAL:
+        m, x = product(rng, mode, dict(batch=((), ()), size=(2, 3, 4), adj_x=False, adj_y=False, constant=True))
+        yield Case(label(mode, 0), m, x)

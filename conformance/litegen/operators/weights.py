@@ -6,6 +6,7 @@ from ..case import Case, floats, ints, label, operator, pairs, scale_of, zero_of
 from ..model import NONE, RELU, RELU6, RELU_N1_TO_1, SAME, TYPES, VALID, Model, Quant, options
 from .conv import out_size
 
+SIGN_BIT = 5
 ACTIVATIONS = [NONE, RELU, RELU6, RELU_N1_TO_1]
 
 
@@ -139,6 +140,21 @@ def dense_uint8(rng):
             return m.const(small(rng, 8, [o["units"], o["depth"]]).view(np.uint8), Quant(s, 0)), s, 74
         m, x = dense(rng, "float32", hybrid, o["depth"], o["units"], o["rows"], "float32", o["act"])
         yield Case(label("hybrid-uint8", i, a=o["act"]), m, x)
+
+
+@operator("FULLY_CONNECTED")
+def dense_odd(rng):
+    for i, keep in enumerate((False, True)):  # no depth: the bias is left out
+        m = Model()
+        x, w, b = m.input("float32", [2, 3, 0]), m.const(np.zeros([5, 0], np.float32)), m.const(floats(rng, [5]))
+        m.op("FULLY_CONNECTED", [x, w, b], [m.output("float32", [2, 3, 5] if keep else [6, 5])], options("FullyConnected", keepNumDims=keep), 5)
+        yield Case(label("no-depth", i), m, [np.zeros([2, 3, 0], np.float32)])
+    for i in range(4):
+        m = Model()
+        w = m.const(small(rng, 8, [6, 16]), Quant(scale_of(rng)))
+        m.op("FULLY_CONNECTED", [m.input("float32", [3, 16]), w, None], [m.output("float32", [3, 6])],
+             options("FullyConnected", fusedActivationFunction=SIGN_BIT, asymmetricQuantizeInputs=i % 2 == 1), 9)
+        yield Case(label("hybrid-sign-bit", i), m, [floats(rng, [3, 16])])
 
 
 @operator("FULLY_CONNECTED")

@@ -69,6 +69,7 @@ func paddedElems(p conv.Params, in, out tensor.Shape) int {
 // imageFloat is one runner's state of a float convolution from images.
 type imageFloat struct {
 	pad    padTask[float32]
+	guard  guarded
 	mm     simd.MatMulF32
 	g      simd.Conv
 	packed simd.PackedF32
@@ -112,17 +113,17 @@ func convImagesFloat(e *Env, c *op.Call, p conv.Params) (op.Kernel, bool, error)
 				A: images, Conv: &t.g, B: b, Bias: op.OptF32s(r.In, 2), C: op.F32s(r.Out[0]), Ldc: n, M: in[0] * g.Pixels(),
 				Clamp: p.Act != fb.ActivationFunctionTypeNONE, Min: lo, Max: hi,
 			}
-			e.Run(t.mm.Chunks(), &t.mm)
-			return nil
+			return e.runGuarded(&t.guard, r, t.mm.Chunks(), &t.mm)
 		},
 	}, true, nil
 }
 
 // imageInt8 is one runner's state of an int8 convolution from images.
 type imageInt8 struct {
-	pad padTask[int8]
-	mm  simd.MatMulI8
-	g   simd.Conv
+	pad   padTask[int8]
+	guard guarded
+	mm    simd.MatMulI8
+	g     simd.Conv
 }
 
 // convImagesInt8 multiplies images that are padded with the zero point and
@@ -146,8 +147,7 @@ func convImagesInt8(e *Env, c *op.Call, p conv.Params) (op.Kernel, bool, error) 
 			t.mm = simd.MatMulI8{
 				A: r.Temp, Conv: &t.g, B: w.b, M: in[0] * g.Pixels(), Requant: w.q, Out: r.Out[0].Bytes(), Ldo: w.n,
 			}
-			e.Run(t.mm.Chunks(), &t.mm)
-			return nil
+			return e.runGuarded(&t.guard, r, t.mm.Chunks(), &t.mm)
 		},
 	}, true, nil
 }

@@ -26,6 +26,29 @@ func NewEnv(threads int) *Env { return &Env{threads, simd.Default(), simd.Shared
 // Run runs a task's chunks on the pool.
 func (e *Env) Run(n int, t simd.Task) { e.Pool.Run(n, t, e.Threads) }
 
+// guarded is a task that stops with its invocation, chunk by chunk.
+type guarded struct {
+	task simd.Task
+	run  *op.Run
+}
+
+// Chunk runs chunk i unless the invocation was cancelled.
+func (g *guarded) Chunk(i int) {
+	if !g.run.Stop() {
+		g.task.Chunk(i)
+	}
+}
+
+// runGuarded runs a task's chunks as long as the invocation is not cancelled.
+func (e *Env) runGuarded(g *guarded, r *op.Run, n int, t simd.Task) error {
+	g.task, g.run = t, r
+	e.Run(n, g)
+	if r.Stop() {
+		return op.ErrStopped
+	}
+	return nil
+}
+
 // Maker makes a node's fast kernel; ok is false where it does not cover the node.
 type Maker func(e *Env, c *op.Call) (k op.Kernel, ok bool, err error)
 

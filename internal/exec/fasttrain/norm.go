@@ -8,7 +8,7 @@ import (
 )
 
 // channelBlock is the number of channels a chunk of a step by channels takes.
-const channelBlock = 32
+const channelBlock = 16
 
 // batchNorm is the reference step by blocks of channels.
 func batchNorm(e *fast.Env, c *op.Call) (op.Kernel, bool, error) {
