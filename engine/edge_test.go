@@ -52,6 +52,21 @@ func calling() *graph.Model {
 	return m
 }
 
+// webbed has twenty subgraphs that each call all later ones.
+func webbed() *graph.Model {
+	const n = 20
+	m := &graph.Model{}
+	for i := range n {
+		m.Subgraphs = append(m.Subgraphs, floats([]tensor.Shape{{2}}, func(s *graph.Subgraph) {
+			s.Outputs = s.Inputs
+			for k := i + 1; k < n; k++ {
+				s.Outputs = []graph.ValueID{node(s, schema.CALL, &fb.CallOptionsT{Subgraph: uint32(k)}, 0)}
+			}
+		}).Subgraphs...)
+	}
+	return m
+}
+
 // growing doubles the length of what it loops over.
 func growing() *graph.Model {
 	m := forever()
@@ -74,6 +89,7 @@ func TestEndlessModels(t *testing.T) {
 		{"operators", forever(), engine.Limits{Operators: 100}, tensor.ErrLimit, []string{"more than 100 operators", "node 0 WHILE", `subgraph 2 "body": node 0 ADD: tensor 1 "v1"`}},
 		{"calls", forever(), engine.Limits{Calls: 100}, tensor.ErrLimit, []string{"more than 100 calls", "node 0 WHILE"}},
 		{"memory", growing(), engine.Limits{Bytes: 1 << 16}, tensor.ErrLimit, []string{`subgraph 0 "main": node 0 WHILE`, "65536 are allowed"}},
+		{"many ways", webbed(), engine.Limits{Bytes: 1 << 20}, tensor.ErrLimit, []string{"1048576 are allowed"}},
 		{"recursion", calling(), engine.Limits{}, tensor.ErrLimit, []string{`subgraph 0 "main": node 0 CALL`, "64 deep"}},
 	} {
 		for kind, k := range kinds {

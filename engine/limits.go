@@ -70,10 +70,14 @@ func (u *usage) hold(held *int, n int) error {
 	if u.bytes += n - *held; u.bytes > u.limits.Bytes {
 		total := u.bytes
 		u.bytes -= n - *held
-		return fmt.Errorf("the model needs %d bytes of memory, %d are allowed: %w", total, u.limits.Bytes, tensor.ErrLimit)
+		return tooMuch(total, u.limits.Bytes)
 	}
 	*held = n
 	return nil
+}
+
+func tooMuch(bytes, limit int) error {
+	return fmt.Errorf("the model needs %d bytes of memory, %d are allowed: %w", bytes, limit, tensor.ErrLimit)
 }
 
 func (u *usage) operator() error {

@@ -194,13 +194,11 @@ func (p *plan) layOut(s *subProgram, temp, limit int) error {
 		p.offset[b.value] = b.at
 		p.arena = max(p.arena, b.at+b.size)
 		if p.arena > limit {
-			return s.valueError(b.value, fmt.Errorf("the model needs more than %d bytes of memory: %w", limit, tensor.ErrLimit))
+			return s.valueError(b.value, tooMuch(p.arena, limit))
 		}
 	}
-	for v, r := range root {
-		if r != graph.None {
-			p.offset[v] = p.offset[r]
-		}
+	for v := range root {
+		p.offset[v] = p.offset[rootOf(root, graph.ValueID(v))]
 	}
 	for v := range p.facts {
 		if f := &p.facts[v]; f.Variable && p.offset[v] < 0 && f.DType.Bits() != 0 {
@@ -208,13 +206,16 @@ func (p *plan) layOut(s *subProgram, temp, limit int) error {
 			if err != nil {
 				return s.valueError(graph.ValueID(v), err)
 			}
-			p.variables += n
+			if p.variables += n; p.variables > limit {
+				return s.valueError(graph.ValueID(v), tooMuch(p.variables, limit))
+			}
 		}
 	}
 	p.tempAt = roundUp(p.arena)
 	p.arena = p.tempAt + roundUp(temp)
 	if p.arena > limit {
-		return &graph.Error{Subgraph: s.place(), Err: fmt.Errorf("the model needs %d bytes of memory, %d are allowed: %w", p.arena, limit, tensor.ErrLimit)}
+		i := max(slices.Index(p.temp, temp), 0)
+		return nodeError(s.graph, s.index, s.steps[i].node, tooMuch(p.arena, limit))
 	}
 	return nil
 }
@@ -252,7 +253,9 @@ func (p *plan) liveBlocks(s *subProgram) (blocks []*block, root []graph.ValueID,
 			if err := add(v, 0); err != nil {
 				return nil, nil, err
 			}
-			touch(v, end)
+			if !s.consume {
+				touch(v, end)
+			}
 		}
 	}
 	for i := range s.steps {
@@ -283,12 +286,55 @@ func (p *plan) liveBlocks(s *subProgram) (blocks []*block, root []graph.ValueID,
 	for _, v := range g.Outputs {
 		touch(v, end)
 	}
-	return blocks, root, nil
+	return p.shareDying(s, blocks, byValue, root), root, nil
+}
+
+// shareDying lets a result take the place of an operand that nobody reads afterwards,
+// where the operator's row allows it. It returns the blocks that remain.
+func (p *plan) shareDying(s *subProgram, blocks, byValue []*block, root []graph.ValueID) []*block {
+	gone := map[*block]bool{}
+	for i := range s.steps[:p.static] {
+		n := &s.graph.Nodes[s.steps[i].node]
+		if len(n.Outputs) == 0 || n.Outputs[0] == graph.None {
+			continue
+		}
+		b := byValue[n.Outputs[0]]
+		if b == nil || b.first != i || s.steps[i].def.View {
+			continue
+		}
+		for _, k := range s.steps[i].def.Alias {
+			if k >= len(n.Inputs) || n.Inputs[k] == graph.None {
+				continue
+			}
+			from := rootOf(root, n.Inputs[k])
+			old := byValue[from]
+			if old == nil || old.last != i || !sameBytes(&p.facts[b.value], &p.facts[n.Inputs[k]]) || readsTwice(n, root, from) {
+				continue
+			}
+			old.last = b.last
+			gone[b] = true
+			byValue[b.value] = nil
+			root[b.value] = from
+			break
+		}
+	}
+	return slices.DeleteFunc(blocks, func(b *block) bool { return gone[b] })
+}
+
+// readsTwice reports whether several operands lie in the same memory.
+func readsTwice(n *graph.Node, root []graph.ValueID, memory graph.ValueID) bool {
+	times := 0
+	for _, v := range n.Inputs {
+		if v != graph.None && rootOf(root, v) == memory {
+			times++
+		}
+	}
+	return times > 1
 }
 
 func rootOf(root []graph.ValueID, v graph.ValueID) graph.ValueID {
-	if root[v] != graph.None {
-		return root[v]
+	for root[v] != graph.None { // twice at most: a view, what is in place
+		v = root[v]
 	}
 	return v
 }

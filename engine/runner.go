@@ -89,13 +89,20 @@ func (p *Program) NewRunner(signature string) (r *Runner, err error) {
 // output of its subgraph.
 func (r *Runner) checkSignature(sig *graph.Signature) error {
 	g := r.sub.graph
+	input, output := make([]bool, len(g.Values)), make([]bool, len(g.Values))
+	for _, v := range g.Inputs {
+		input[v] = true
+	}
+	for _, v := range g.Outputs {
+		output[v] = true
+	}
 	for _, v := range sig.Inputs {
-		if !slices.Contains(g.Inputs, v.Value) {
+		if !input[v.Value] {
 			return r.sub.valueError(v.Value, fmt.Errorf("signature %q: input %q is no input of the subgraph: %w", sig.Key, v.Name, tensor.ErrMalformed))
 		}
 	}
 	for _, v := range sig.Outputs {
-		if !slices.Contains(g.Outputs, v.Value) && !slices.Contains(g.Inputs, v.Value) && !g.Values[v.Value].IsConst() {
+		if !output[v.Value] && !input[v.Value] && !g.Values[v.Value].IsConst() {
 			return r.sub.valueError(v.Value, fmt.Errorf("signature %q: output %q is no output of the subgraph: %w", sig.Key, v.Name, tensor.ErrMalformed))
 		}
 	}
@@ -167,6 +174,9 @@ func (r *Runner) set(v graph.ValueID, t tensor.Tensor) error {
 		return nil
 	}
 	if !in.Shape().Equal(t.Shape()) {
+		if r.pending != nil {
+			return r.pending
+		}
 		return fmt.Errorf("input %q takes %v, got %v: %w", r.sub.graph.Values[v].Name, in.Shape(), t.Shape(), tensor.ErrShape)
 	}
 	copy(in.Bytes(), t.Bytes())
@@ -246,7 +256,7 @@ func (r *Runner) replan() error {
 	if err != nil {
 		return err
 	}
-	if err := r.usage.hold(&r.held, p.arena+p.variables); err != nil {
+	if err := r.usage.hold(&r.held, p.arena+p.variables+r.overhead()); err != nil {
 		return &graph.Error{Subgraph: r.sub.place(), Err: err}
 	}
 	arena := tensor.Aligned(p.arena)
@@ -272,6 +282,16 @@ func (r *Runner) replan() error {
 		}
 	}
 	return nil
+}
+
+// overhead is about what a runner itself takes. It counts for called subgraphs, whose
+// runners multiply: one for each way that leads there.
+func (r *Runner) overhead() int {
+	if r.depth == 0 {
+		return 0
+	}
+	const each = 512
+	return each * (1 + len(r.sub.graph.Values) + len(r.sub.steps))
 }
 
 // initInputs gives inputs that the model has bytes for those.
@@ -394,10 +414,20 @@ func (r *Runner) invoke(ctx context.Context) error {
 			if err == op.ErrStopped {
 				err = ctx.Err()
 			}
-			return nodeError(r.sub.graph, r.sub.index, r.sub.steps[i].node, err)
+			return r.located(err, i)
 		}
 	}
 	return nil
+}
+
+// located adds the step's place, unless the error is from a subgraph that a called one
+// calls: the first and the last place say enough.
+func (r *Runner) located(err error, i int) error {
+	var inner *graph.Error
+	if r.depth > 0 && errors.As(err, &inner) && inner.Node != "" {
+		return err
+	}
+	return nodeError(r.sub.graph, r.sub.index, r.sub.steps[i].node, err)
 }
 
 func (r *Runner) step(i int) error {

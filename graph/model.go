@@ -85,6 +85,9 @@ type Value struct {
 	// constant of zero elements holds an empty, non-nil slice.
 	Const    []byte
 	Variable bool
+	// External names the file that a constant's bytes lie in, where they have not been
+	// read: Const is nil.
+	External string
 	// Sparsity, if not nil, says that Const holds some elements only and where they
 	// belong; see Dense.
 	Sparsity *Sparsity
@@ -121,9 +124,10 @@ type Param struct {
 	Shape tensor.Shape
 }
 
-// Partial returns the value's shape with -1 for dimensions that may vary.
+// Partial returns the value's shape with -1 for dimensions that may vary. An empty
+// signature says nothing: some writers give it to every tensor.
 func (v *Value) Partial() tensor.Shape {
-	if v.Signature != nil {
+	if len(v.Signature) > 0 {
 		return v.Signature
 	}
 	return v.Shape

@@ -206,6 +206,9 @@ func (s *Subgraph) validateOrder() []error {
 
 func (s *Subgraph) validateNode(n *Node, ready []bool) error {
 	for k, v := range n.Inputs {
+		if v != None && s.Values[v].External != "" {
+			return fmt.Errorf("operand %d, tensor %d %q, lies in file %q, which has not been read: %w", k, v, s.Values[v].Name, s.Values[v].External, tensor.ErrUnsupported)
+		}
 		if v != None && !ready[v] {
 			return fmt.Errorf("operand %d, tensor %d %q, is read before it is computed: %w", k, v, s.Values[v].Name, tensor.ErrMalformed)
 		}

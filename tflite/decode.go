@@ -74,7 +74,7 @@ func (d *decoder) decode(file []byte, l schema.Limits) (*graph.Model, error) {
 }
 
 // ReadFile reads a file by name, and the files below its directory that hold
-// external constants. Errors name it.
+// external constants, if they are there. Errors name it.
 func ReadFile(name string) (*graph.Model, error) {
 	b, err := os.ReadFile(name)
 	if err != nil {
@@ -112,6 +112,7 @@ type decoder struct {
 	file []byte
 	t    *fb.ModelT
 	open opener // of files that hold external constants
+	byID map[uint32]*fb.ExternalBufferT
 }
 
 func (d *decoder) model() (*graph.Model, error) {
@@ -163,6 +164,9 @@ func namedValues(maps []*fb.TensorMapT) []graph.NamedValue {
 
 // buffer returns a buffer's bytes, nil for one that holds none.
 func (d *decoder) buffer(i uint32) ([]byte, error) {
+	if i == 0 && len(d.t.Buffers) == 0 {
+		return nil, nil
+	}
 	if int64(i) >= int64(len(d.t.Buffers)) {
 		return nil, fmt.Errorf("buffer %d of %d: %w", i, len(d.t.Buffers), tensor.ErrMalformed)
 	}
@@ -247,7 +251,7 @@ func (d *decoder) value(t *fb.TensorT) (graph.Value, error) {
 		if v.Signature, err = shapeOf(t.ShapeSignature, -1); err != nil {
 			return v, err
 		}
-		if len(v.Signature) != len(v.Shape) {
+		if len(v.Signature) > 0 && len(v.Signature) != len(v.Shape) {
 			return v, fmt.Errorf("shape %v and signature %v differ in rank: %w", v.Shape, v.Signature, tensor.ErrMalformed)
 		}
 	}
@@ -259,7 +263,7 @@ func (d *decoder) value(t *fb.TensorT) (graph.Value, error) {
 	}
 	v.Sparsity, v.Blockwise = sparsityOf(t.Sparsity), blockwiseOf(t.Quantization)
 	if v.Const, err = d.buffer(t.Buffer); v.Const == nil && err == nil {
-		f.external, err = d.external(t.ExternalBuffer)
+		f.external, err = d.external(&v, t.ExternalBuffer)
 		v.Const = f.external
 	}
 	if v.Const == nil && v.Sparsity != nil { // all elements are 0

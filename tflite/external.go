@@ -1,6 +1,7 @@
 package tflite
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -50,32 +51,51 @@ func once(open opener) opener {
 	}
 }
 
-// external returns the bytes of an external buffer, nil if no files are to be
-// opened.
-func (d *decoder) external(id uint32) ([]byte, error) {
-	if id == 0 || d.open == nil {
+// external reads a value's bytes from another file, or names that file if it is not to
+// be read or not there.
+func (d *decoder) external(v *graph.Value, id uint32) ([]byte, error) {
+	if id == 0 {
 		return nil, nil
 	}
-	i := slices.IndexFunc(d.t.ExternalBuffers, func(x *fb.ExternalBufferT) bool { return x.Id == id })
-	if i < 0 {
-		return nil, fmt.Errorf("external buffer %d does not exist: %w", id, tensor.ErrMalformed)
-	}
-	x := d.t.ExternalBuffers[i]
-	if int64(x.Group) >= int64(len(d.t.ExternalBufferGroups)) {
-		return nil, fmt.Errorf("external buffer %d in group %d of %d: %w", id, x.Group, len(d.t.ExternalBufferGroups), tensor.ErrMalformed)
-	}
-	if x.Packing != "" && x.Packing != unpacked {
-		return nil, fmt.Errorf("external buffer %d is packed as %q: %w", id, x.Packing, tensor.ErrUnsupported)
-	}
-	data, err := d.open(d.t.ExternalBufferGroups[x.Group].Name)
+	x, group, err := d.externalBuffer(id)
 	if err != nil {
-		return nil, fmt.Errorf("external buffer %d: %w", id, err)
+		return nil, err
 	}
-	if x.Offset > uint64(len(data)) || x.Length > uint64(len(data))-x.Offset {
-		return nil, fmt.Errorf("external buffer %d at %d+%d outside the %d bytes of %q: %w", id, x.Offset, x.Length, len(data), d.t.ExternalBufferGroups[x.Group].Name, tensor.ErrMalformed)
+	var data []byte
+	if d.open != nil {
+		data, err = d.open(group)
+	}
+	switch {
+	case d.open == nil || errors.Is(err, fs.ErrNotExist):
+		v.External = group
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("external buffer %d: %w", id, err)
+	case x.Packing != "" && x.Packing != unpacked:
+		return nil, fmt.Errorf("external buffer %d is packed as %q: %w", id, x.Packing, tensor.ErrUnsupported)
+	case x.Offset > uint64(len(data)) || x.Length > uint64(len(data))-x.Offset:
+		return nil, fmt.Errorf("external buffer %d at %d+%d outside the %d bytes of %q: %w", id, x.Offset, x.Length, len(data), group, tensor.ErrMalformed)
 	}
 	end := x.Offset + x.Length
 	return data[x.Offset:end:end], nil
+}
+
+// externalBuffer finds an external buffer and the name of its file.
+func (d *decoder) externalBuffer(id uint32) (*fb.ExternalBufferT, string, error) {
+	if d.byID == nil {
+		d.byID = map[uint32]*fb.ExternalBufferT{}
+		for _, x := range slices.Backward(d.t.ExternalBuffers) { // the first of an ID counts
+			d.byID[x.Id] = x
+		}
+	}
+	x := d.byID[id]
+	if x == nil {
+		return nil, "", fmt.Errorf("external buffer %d does not exist: %w", id, tensor.ErrMalformed)
+	}
+	if int64(x.Group) >= int64(len(d.t.ExternalBufferGroups)) {
+		return nil, "", fmt.Errorf("external buffer %d in group %d of %d: %w", id, x.Group, len(d.t.ExternalBufferGroups), tensor.ErrMalformed)
+	}
+	return x, d.t.ExternalBufferGroups[x.Group].Name, nil
 }
 
 // keepsExternal reports whether a value's bytes are still those that its file says

@@ -13,9 +13,10 @@ import (
 	"github.com/litequant/litequant/tensor"
 )
 
-// FitGraph trains a network that has been lowered for training, in which
-// constants with a trainable Param are the weights. It returns a copy with the
-// new weights.
+// FitGraph trains a network that has been lowered for training (lower.Options.Train),
+// in which constants with a trainable Param are the weights. It returns a copy with
+// the new weights, whose dropouts and batch normalizations are still the internal
+// operators that mark them.
 func FitGraph(ctx context.Context, m *graph.Model, d dataset.Source, o Options) (*graph.Model, *History, error) {
 	f := &fitter{o: o.withDefaults(), history: &History{}, start: time.Now()}
 	if err := f.prepare(ctx, m, d); err != nil {

@@ -130,7 +130,7 @@ func (Huber) classes() bool { return false }
 func (l Huber) attach(b *lossBuilder, y, labels graph.ValueID) (losses, error) {
 	delta := float32(or(l.Delta, 1))
 	d := b.distance(y, labels)
-	near := b.Of(schema.MINIMUM, nil, d, b.Constant(delta)) // d² / 2 + delta · what is beyond
+	near := b.Of(schema.MINIMUM, nil, d, b.Constant(delta)) // the loss is near²/2 + delta·(d − near)
 	far := b.Scaled(b.Difference(d, near), delta)
 	return b.meanOf(b.lastMean(b.Sum(b.Scaled(b.Of(schema.SQUARE, nil, near), 0.5), far)), y)
 }

@@ -38,8 +38,11 @@ func withLabels(s *graph.Subgraph, l Loss) (losses, error) {
 	labels := s.Add(v)
 	s.Inputs = append(s.Inputs, labels)
 	added, err := l.attach(&lossBuilder{grad.Builder{Graph: s}}, y, labels)
+	if err != nil {
+		return losses{}, err
+	}
 	s.Outputs = append(s.Outputs, added.each)
-	return added, err
+	return added, nil
 }
 
 // rows is how many rows along the last axis a shape has.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/litequant/litequant/keras"
 	"github.com/litequant/litequant/metric"
 	"github.com/litequant/litequant/train"
 )
@@ -28,16 +29,19 @@ type training struct {
 	seed         uint64
 }
 
-func newTrain(a *app) *cobra.Command {
-	t := &training{app: a, out: output{app: a}}
+func newTrain(a *app) *cobra.Command { return newTrainOf(&training{app: a, out: output{app: a}}) }
+
+func newTrainOf(t *training) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "train MODEL --data D -o OUT",
 		Short: "Fit a Keras model",
 		Long: "train fits the trainable weights of a Keras model (.h5, .keras or SavedModel). OUT is\n" +
-			"written as its suffix says: .h5, .keras, .tflite, or a SavedModel directory.",
+			"written as its suffix says: .h5, .keras, .tflite, or a SavedModel directory. The\n" +
+			"kind of optimizer, its learning rate and the loss are those that the model was\n" +
+			"compiled with, unless they are named.",
 		Example: "  litequant train model.h5 --data mnist:train --validation mnist:test --epochs 5 -o fitted.h5",
 		RunE: func(c *cobra.Command, args []string) error {
-			name, err := a.exactModel(c, args)
+			name, err := t.app.exactModel(c, args)
 			if err != nil {
 				return err
 			}
@@ -70,6 +74,9 @@ func (t *training) run(c *cobra.Command, name string) error {
 	m, err := t.app.network(ctx, name)
 	if err != nil {
 		return err
+	}
+	if err := t.compiled(c, m.Compiled(), &o); err != nil {
+		return in(name, err)
 	}
 	fields, err := networkFields(m)
 	if err != nil {
@@ -116,8 +123,31 @@ func (t *training) options() (train.Options, error) {
 	if o.Loss, err = train.ParseLoss(t.loss); err != nil {
 		return o, usagef("sparse_categorical_crossentropy, mse, ...", "--loss=%s: %w", t.loss, err)
 	}
-	o.Metrics = metricsFor(o.Loss)
 	return o, t.data.check()
+}
+
+// compiled takes what is not named by flags from what the model was compiled with.
+func (t *training) compiled(c *cobra.Command, k *keras.Compiled, o *train.Options) (err error) {
+	if k != nil && k.Optimizer != "" && !c.Flags().Changed("optimizer") {
+		rate := t.learningRate
+		if rate == 0 {
+			rate = k.LearningRate
+		}
+		if o.Optimizer, err = train.ParseOptimizer(k.Optimizer, rate); err != nil {
+			return &hinted{err, "name another with --optimizer"}
+		}
+	}
+	if k != nil && k.Loss != "" && !c.Flags().Changed("loss") {
+		loss := k.Loss
+		if k.FromLogits {
+			loss += "_from_logits"
+		}
+		if o.Loss, err = train.ParseLoss(loss); err != nil {
+			return &hinted{err, "name another with --loss"}
+		}
+	}
+	o.Metrics = metricsFor(o.Loss)
+	return nil
 }
 
 // metricsFor are what is shown beside a loss: classifiers' accuracy, others' error.

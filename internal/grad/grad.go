@@ -4,7 +4,6 @@
 package grad
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/litequant/litequant/graph"
@@ -106,7 +105,7 @@ func Backward(s *graph.Subgraph, seeds map[graph.ValueID]graph.ValueID, wanted [
 			errs = append(errs, &graph.Error{Node: fmt.Sprintf("%d %s", i, op.NameOf(&n)), Origins: n.Origins, Err: err})
 		}
 	}
-	return grads, errors.Join(errs...)
+	return grads, graph.Join(errs...)
 }
 
 // dependents marks the wanted values and every result that depends on one by

@@ -9,6 +9,7 @@ import (
 
 	"github.com/litequant/litequant/engine"
 	"github.com/litequant/litequant/graph"
+	"github.com/litequant/litequant/internal/exec/fasttrain"
 	"github.com/litequant/litequant/internal/schema"
 	"github.com/litequant/litequant/internal/schema/fb"
 	"github.com/litequant/litequant/op/all"
@@ -83,8 +84,9 @@ type program struct {
 	factors [][]float32
 }
 
-// build makes the program; known says whether the operands' shapes are declared.
-func build(t *testing.T, c trial, known bool) *program {
+// build makes the program for an engine; known says whether the operands' shapes are
+// declared.
+func build(t *testing.T, c trial, known bool, kind engine.Kind) *program {
 	t.Helper()
 	s := &graph.Subgraph{Name: "main"}
 	p := &program{}
@@ -116,11 +118,11 @@ func build(t *testing.T, c trial, known bool) *program {
 	}
 	s.Nodes = []graph.Node{n}
 	p.outputs = n.Outputs[:len(n.Outputs)-c.unused]
-	p.differentiate(t, s, wanted)
+	p.differentiate(t, s, wanted, kind)
 	return p
 }
 
-func (p *program) differentiate(t *testing.T, s *graph.Subgraph, wanted []graph.ValueID) {
+func (p *program) differentiate(t *testing.T, s *graph.Subgraph, wanted []graph.ValueID, kind engine.Kind) {
 	t.Helper()
 	ops := all.Set().With(training.Defs...)
 	seeds := map[graph.ValueID]graph.ValueID{}
@@ -149,7 +151,7 @@ func (p *program) differentiate(t *testing.T, s *graph.Subgraph, wanted []graph.
 		}
 		p.grads = append(p.grads, g)
 	}
-	prog, err := engine.CompileWith(ops, &graph.Model{Subgraphs: []*graph.Subgraph{s}}, engine.Options{Kind: engine.Reference})
+	prog, err := engine.CompileKernels(ops, fasttrain.Kernels, &graph.Model{Subgraphs: []*graph.Subgraph{s}}, engine.Options{Kind: kind})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,10 +221,10 @@ func (p *program) slope(t *testing.T, in []operand, k, i int, h float32) float64
 }
 
 // checkTrial compares every operand's gradient with differences.
-func checkTrial(t *testing.T, c trial, known bool) {
+func checkTrial(t *testing.T, c trial, known bool, kind engine.Kind) {
 	t.Helper()
 	const h = 0.04
-	p := build(t, c, known)
+	p := build(t, c, known, kind)
 	p.run(t, c.in)
 	got := make([][]float32, len(c.in))
 	for k, g := range p.grads {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/litequant/litequant/engine"
 	"github.com/litequant/litequant/graph"
 	"github.com/litequant/litequant/internal/schema"
 	"github.com/litequant/litequant/internal/schema/fb"
@@ -37,6 +38,7 @@ var trials = []trial{
 	{name: "dilation", code: schema.CONV_2D, options: conv(1, 2, fb.PaddingSAME), in: []operand{image, weights(1, 2, 2, 2), absent}},
 	{name: "groups", code: schema.CONV_2D, options: conv(1, 1, fb.PaddingSAME), in: []operand{reals(-1, 1, 1, 3, 3, 4), weights(6, 2, 2, 2), weights(6)}},
 	{name: "plain", code: schema.DEPTHWISE_CONV_2D, options: depthwise(1, 1), in: []operand{image, weights(1, 3, 3, 2), weights(2)}},
+	{name: "stride", code: schema.DEPTHWISE_CONV_2D, options: depthwise(1, 2), in: []operand{image, weights(1, 2, 3, 2), weights(2)}},
 	{name: "multiplier", code: schema.DEPTHWISE_CONV_2D, options: depthwise(3, 2), in: []operand{image, weights(1, 2, 3, 6), weights(6)}},
 	{name: "same", code: schema.TRANSPOSE_CONV, options: &fb.TransposeConvOptionsT{StrideH: 2, StrideW: 2},
 		in: []operand{ints(1, 6, 6, 2), weights(2, 3, 3, 3), reals(-1, 1, 1, 3, 3, 3), weights(2)}},
@@ -128,12 +130,14 @@ var trials = []trial{
 	{name: "identity", code: schema.CAST, options: &fb.CastOptionsT{}, in: one(-1, 1)},
 }
 
-// TestRules compares each rule with differences of its operator's own reference
-// kernel, with shapes known and with an unknown batch size.
+// TestRules compares each rule with differences of its operator's own kernel: with
+// shapes known and with an unknown batch size, with plain kernels and fast ones.
 func TestRules(t *testing.T) {
 	for _, c := range trials {
-		for _, known := range []bool{true, false} {
-			t.Run(fmt.Sprintf("%s/%s/known=%v", c.code, c.name, known), func(t *testing.T) { checkTrial(t, c, known) })
+		for name, kind := range map[string]engine.Kind{"reference": engine.Reference, "fast": engine.Fast} {
+			for _, known := range []bool{true, false} {
+				t.Run(fmt.Sprintf("%s/%s/%s/known=%v", c.code, c.name, name, known), func(t *testing.T) { checkTrial(t, c, known, kind) })
+			}
 		}
 	}
 }

@@ -14,16 +14,20 @@ import (
 // and bytes are counted as often as they are reached. Nesting needs no limit:
 // the schema is not recursive.
 type Limits struct {
-	Tables int   // 0 means 1,000,000
-	Bytes  int64 // of strings and vectors that Unpack copies; 0 means the file's length and 64 MiB
+	// Tables is how many; 0 means one for every 4 bytes of the file, which is what an
+	// offset takes, but 1000 at least and 1,000,000 at most.
+	Tables int
+	// Bytes bounds the strings and vectors that Unpack copies; 0 means sixteen times the
+	// file's length, but 64 KiB at least and 64 MiB more than the file at most.
+	Bytes int64
 }
 
 func (l Limits) orDefault(file []byte) Limits {
 	if l.Tables == 0 {
-		l.Tables = 1_000_000
+		l.Tables = min(max(1000, len(file)/4), 1_000_000)
 	}
-	if l.Bytes == 0 {
-		l.Bytes = int64(len(file)) + 64<<20
+	if n := int64(len(file)); l.Bytes == 0 {
+		l.Bytes = min(max(16*n, 64<<10), n+64<<20)
 	}
 	return l
 }

@@ -86,19 +86,23 @@ var ClampGrad = def(ClampGradCode, "CLAMP_GRAD", op.In("y", op.F32).In("dy", op.
 	func(c *op.Call) (op.Kernel, error) {
 		o := graph.Options[Clamp](c.Node)
 		return op.Kernel{Run: func(r *op.Run) error {
-			y, dy, dx := op.F32s(r.In[0]), op.F32s(r.In[1]), op.F32s(r.Out[0])
-			for i, v := range y {
-				dx[i] = 0
-				if o.Lo < v && v < o.Hi {
-					dx[i] = dy[i]
-				}
-			}
+			o.Grad(op.F32s(r.Out[0]), op.F32s(r.In[1]), op.F32s(r.In[0]))
 			return nil
 		}}, nil
 	})
 
 // Clamp is the interval of a clamp.
 type Clamp struct{ Lo, Hi float32 }
+
+// Grad computes dx from dy and the clamp's result y.
+func (c *Clamp) Grad(dx, dy, y []float32) {
+	for i, v := range y {
+		dx[i] = 0
+		if c.Lo < v && v < c.Hi {
+			dx[i] = dy[i]
+		}
+	}
+}
 
 // SoftmaxGrad is the gradient of a softmax by its result: beta·y·(dy − Σ y·dy),
 // over the last axis. Options: *Scale.

@@ -191,23 +191,23 @@ func denseHybrid(e *Env, c *op.Call) (op.Kernel, bool, error) {
 	}, true, nil
 }
 
-// denseVariable is FULLY_CONNECTED with weights that change: outᵀ = W·xᵀ, so that
-// only the small operand is packed.
+// denseVariable is FULLY_CONNECTED with weights that change, possibly in shape:
+// outᵀ = W·xᵀ, so that only the small operand is packed.
 func denseVariable(e *Env, c *op.Call) (op.Kernel, bool, error) {
 	act := graph.Options[fb.FullyConnectedOptionsT](c.Node).FusedActivationFunction
 	lo, hi, err := op.FloatRange(act)
 	if err != nil {
 		return op.Kernel{}, false, err
 	}
-	n, k := c.In[1].Shape[0], c.In[1].Shape[1]
 	return op.Kernel{
-		Temp: func(_, out []tensor.Shape) (int, error) {
+		Temp: func(in, out []tensor.Shape) (int, error) {
 			elems, err := out[0].Elems()
-			m := elems / max(n, 1)
-			return 4 * (e.Level.PackedLenF32(m, k) + elems), err
+			m := elems / max(in[1][0], 1)
+			return 4 * (e.Level.PackedLenF32(m, in[1][1]) + elems), err
 		},
 		State: func() any { return new(Product) },
 		Run: func(r *op.Run) error {
+			n, k := r.In[1].Shape()[0], r.In[1].Shape()[1]
 			p, m := r.State.(*Product), RowCount(r.Out[0], n)
 			temp := tensor.View[float32](r.Temp)
 			packed := e.Level.PackedLenF32(m, k)

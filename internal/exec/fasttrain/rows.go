@@ -66,15 +66,18 @@ func firstEqual(x []float32, v float32, g *simd.Conv, c, top, bottom, left, righ
 	return -1
 }
 
-// clampGrad covers RELU, whose gradient passes where the result is positive.
+// clampGrad covers a block of elements a chunk; RELU's gradient, which passes where
+// the result is positive, is in assembly.
 func clampGrad(e *fast.Env, c *op.Call) (op.Kernel, bool, error) {
-	if o := graph.Options[training.Clamp](c.Node); o.Lo != 0 || o.Hi < math.MaxFloat32 {
-		return op.Kernel{}, false, nil
+	o := graph.Options[training.Clamp](c.Node)
+	run := o.Grad
+	if o.Lo == 0 && o.Hi >= math.MaxFloat32 {
+		run = e.Level.ReluGradF32
 	}
 	return op.Kernel{
-		State: func() any { return &reluGradTask{level: e.Level} },
+		State: func() any { return &clampGradTask{run: run} },
 		Run: func(r *op.Run) error {
-			t := r.State.(*reluGradTask)
+			t := r.State.(*clampGradTask)
 			t.y, t.dy, t.dx = op.F32s(r.In[0]), op.F32s(r.In[1]), op.F32s(r.Out[0])
 			e.Run((len(t.y)+block-1)/block, t)
 			return nil
@@ -82,15 +85,15 @@ func clampGrad(e *fast.Env, c *op.Call) (op.Kernel, bool, error) {
 	}, true, nil
 }
 
-type reluGradTask struct {
-	level     *simd.Level
+type clampGradTask struct {
+	run       func(dx, dy, y []float32)
 	y, dy, dx []float32
 }
 
 // Chunk computes block i.
-func (t *reluGradTask) Chunk(i int) {
+func (t *clampGradTask) Chunk(i int) {
 	a, b := i*block, min((i+1)*block, len(t.y))
-	t.level.ReluGradF32(t.dx[a:b], t.dy[a:b], t.y[a:b])
+	t.run(t.dx[a:b], t.dy[a:b], t.y[a:b])
 }
 
 func biasGrad(e *fast.Env, _ *op.Call) (op.Kernel, bool, error) {

@@ -14,15 +14,16 @@ import (
 )
 
 // denseInputGrad is dxᵀ = Wᵀ·dyᵀ.
-func denseInputGrad(e *fast.Env, c *op.Call) (op.Kernel, bool, error) {
-	n, k := c.In[1].Shape[0], c.In[1].Shape[1]
+func denseInputGrad(e *fast.Env, _ *op.Call) (op.Kernel, bool, error) {
 	return op.Kernel{
 		Temp: func(in, out []tensor.Shape) (int, error) {
+			n, k := in[1][0], in[1][1]
 			elems, err := out[0].Elems()
 			return 4 * (e.Level.PackedLenF32(elems/max(k, 1), n) + elems), err
 		},
 		State: func() any { return new(fast.Product) },
 		Run: func(r *op.Run) error {
+			n, k := r.In[1].Shape()[0], r.In[1].Shape()[1]
 			p, m := r.State.(*fast.Product), fast.RowCount(r.Out[0], k)
 			temp := tensor.View[float32](r.Temp)
 			p.Right(e, m, n, op.F32s(r.In[0]), false, temp)
@@ -36,15 +37,16 @@ func denseInputGrad(e *fast.Env, c *op.Call) (op.Kernel, bool, error) {
 }
 
 // denseWeightsGrad is dW = dyᵀ·x.
-func denseWeightsGrad(e *fast.Env, c *op.Call) (op.Kernel, bool, error) {
-	n, k := c.In[2].Shape[0], c.In[2].Shape[1]
+func denseWeightsGrad(e *fast.Env, _ *op.Call) (op.Kernel, bool, error) {
 	return op.Kernel{
 		Temp: func(in, _ []tensor.Shape) (int, error) {
+			n, k := in[2][0], in[2][1]
 			elems, err := in[0].Elems()
 			return 4 * e.Level.PackedLenF32(k, elems/max(n, 1)), err
 		},
 		State: func() any { return new(fast.Product) },
 		Run: func(r *op.Run) error {
+			n, k := r.In[2].Shape()[0], r.In[2].Shape()[1]
 			p, m := r.State.(*fast.Product), fast.RowCount(r.In[0], n)
 			p.Right(e, k, m, op.F32s(r.In[1]), true, tensor.View[float32](r.Temp))
 			p.MM = simd.MatMulF32{A: op.F32s(r.In[0]), Lda: n, TransA: true, B: &p.Packed, C: op.F32s(r.Out[0]), Ldc: k, M: n}
