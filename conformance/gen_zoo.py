@@ -15,7 +15,7 @@ An element takes one draw: int32 and wider lo + ((draw >> 32) * (hi - lo) >> 32)
 lo and hi being the run's "ints", the first of RANGES that LiteRT accepts; narrower
 integers its high bits, where lo >= 0 without the signed types' sign; floats (draw >> 40) * 2^-22 - 2, rounded to the
 type; complex numbers two such; booleans the highest bit; strings
-`draw >> 61` letters 'a' + (draw >> 4i & 15).
+1 + (draw >> 61) letters 'a' + (draw >> 4i & 15).
 
 Kernels are BUILTIN_REF's; builtin's where that refuses the model or errs, the
 default's where both refuse. Every run happens in two child processes, the second
@@ -75,7 +75,7 @@ class Stream:
 
 
 def text(v):
-    return "".join(chr(ord("a") + (v >> 4 * i & 15)) for i in range(v >> 61)).encode()
+    return "".join(chr(ord("a") + (v >> 4 * i & 15)) for i in range(1 + (v >> 61))).encode()
 
 
 def interpreter(path, resolver):

@@ -192,8 +192,9 @@ func declaredFact(g *graph.Subgraph, v *graph.Value, budget *int) (op.Fact, erro
 			return f, fmt.Errorf("constant of type %v and shape %v takes %d bytes, has %d: %w", v.DType, v.Shape, n, len(f.Const), tensor.ErrMalformed)
 		}
 	}
-	if !tensor.IsAligned(f.Const, 16) {
-		f.Const = append(tensor.Aligned(len(v.Const))[:0], v.Const...)
+	const widest = 8 // what a Go type is aligned to at most; vector loads need nothing
+	if !tensor.IsAligned(f.Const, max(1, min(v.DType.Size(), widest))) {
+		f.Const = append(tensor.Aligned(len(f.Const))[:0], f.Const...)
 	}
 	f.Blocks, err = blocksOf(g, v)
 	return f, err
@@ -311,10 +312,14 @@ func constant(c *op.Call) bool {
 // element instead of none: kernels may prepare tables as long as a dimension of their
 // operands.
 func within(limit int, f *op.Fact) error {
-	if f.Unknown || !f.Shape.Known() || f.DType.Bits() == 0 {
+	if f.Unknown || !f.Shape.Known() {
 		return nil
 	}
-	n, err := atLeastOne(f.Shape).Bytes(f.DType)
+	d := f.DType
+	if d.Bits() == 0 {
+		d = tensor.Int32 // a string's offset, a resource's number
+	}
+	n, err := atLeastOne(f.Shape).Bytes(d)
 	if err == nil && n > limit {
 		err = fmt.Errorf("a value of %d bytes, %d are allowed: %w", n, limit, tensor.ErrLimit)
 	}
@@ -377,7 +382,7 @@ func shapesOf(ts []tensor.Tensor) []tensor.Shape {
 func nodeError(g *graph.Subgraph, sub, node int, err error) error {
 	n := &g.Nodes[node]
 	e := &graph.Error{Subgraph: fmt.Sprintf("%d %q", sub, g.Name), Node: fmt.Sprintf("%d %s", node, op.NameOf(n)), Origins: n.Origins, Err: err}
-	for _, v := range n.Outputs { // results say best which node it is
+	for _, v := range slices.Concat(n.Outputs, n.Inputs) { // results say best which node it is
 		if v >= 0 && int(v) < len(g.Values) {
 			e.Value = fmt.Sprintf("%d %q", v, g.Values[v].Name)
 			break

@@ -67,6 +67,23 @@ func webbed() *graph.Model {
 	return m
 }
 
+// assigning gives one variable after the other a value.
+func assigning(t *testing.T) *graph.Model {
+	return parsed(t, `subgraph "main" inputs=%0 outputs=%1
+		%0 int32[1] "n"
+		%1 int32[1] "n'"
+		WHILE(%0) -> %1 cond_subgraph_index=1 body_subgraph_index=2
+	subgraph "cond" inputs=%0 outputs=%1
+		%0 int32[1] "n"
+		%1 bool[1] "true" const=AQ==
+	subgraph "body" inputs=%0 outputs=%2
+		%0 int32[1] "n"
+		%1 int32[1] "one" const=AQAAAA==
+		%2 int32[1] "n+1"
+		ASSIGN_VARIABLE(%0 %1) ->
+		ADD(%0 %1) -> %2`)
+}
+
 // growing doubles the length of what it loops over.
 func growing() *graph.Model {
 	m := forever()
@@ -90,6 +107,7 @@ func TestEndlessModels(t *testing.T) {
 		{"calls", forever(), engine.Limits{Calls: 100}, tensor.ErrLimit, []string{"more than 100 calls", "node 0 WHILE"}},
 		{"memory", growing(), engine.Limits{Bytes: 1 << 16}, tensor.ErrLimit, []string{`subgraph 0 "main": node 0 WHILE`, "65536 are allowed"}},
 		{"many ways", webbed(), engine.Limits{Bytes: 1 << 20}, tensor.ErrLimit, []string{"1048576 are allowed"}},
+		{"resources", assigning(t), engine.Limits{Bytes: 1 << 16}, tensor.ErrLimit, []string{`subgraph 2 "body": node 0 ASSIGN_VARIABLE: tensor 0 "n": `, "65536 are allowed"}},
 		{"recursion", calling(), engine.Limits{}, tensor.ErrLimit, []string{`subgraph 0 "main": node 0 CALL`, "64 deep"}},
 	} {
 		for kind, k := range kinds {
@@ -196,7 +214,7 @@ func TestSignatures(t *testing.T) {
 	if err := sub.Resize("b", tensor.Shape{4}); err != nil || !sub.Input("b").Shape().Equal(tensor.Shape{4}) || !sub.Input("a").Shape().Equal(tensor.Shape{1}) {
 		t.Errorf("resized b: %v", err)
 	}
-	if _, err := p.NewRunner("mul"); err == nil || !strings.Contains(err.Error(), "[sub neg]") {
+	if _, err := p.NewRunner("mul"); err == nil || !strings.Contains(err.Error(), `["sub" "neg"]`) {
 		t.Errorf("unknown signature: %v", err)
 	}
 	for name, break_ := range map[string]func(*graph.Signature){
@@ -319,5 +337,52 @@ func TestSwappedStrings(t *testing.T) {
 	invoke(t, r)
 	if got := fmt.Sprintf("%q %q", must(r.OutputAt(0).Strings())(t), must(r.OutputAt(1).Strings())(t)); got != `["2nd"] ["first"]` {
 		t.Error(got)
+	}
+}
+
+// TestSubgraphsThatDoNotFit: what calls and what is called contradict each other.
+func TestSubgraphsThatDoNotFit(t *testing.T) {
+	boolean := graph.Value{Name: "b", DType: tensor.Bool, Shape: tensor.Shape{2}, Const: []byte{1, 1}}
+	for want, break_ := range map[string]func(main, cond, body *graph.Subgraph){
+		`node 0 WHILE: tensor 1 "v1": subgraph 2 "body" takes 0 operands, got 1`: func(_, _, body *graph.Subgraph) {
+			body.Inputs, body.Nodes = nil, nil
+			body.Outputs = []graph.ValueID{body.Add(graph.Value{Name: "c", Shape: tensor.Shape{2}, Const: make([]byte, 8)})}
+		},
+		`the subgraph returns 2 results, the node has 1`: func(_, _, body *graph.Subgraph) { body.Outputs = append(body.Outputs, 0) },
+		`a condition with 2 results`:                     func(_, cond, _ *graph.Subgraph) { cond.Outputs = append(cond.Outputs, 0) },
+		`a condition of type bool and shape [2]`:         func(_, cond, _ *graph.Subgraph) { cond.Outputs[0] = cond.Add(boolean) },
+		`a condition of type float32 and shape [2]`:      func(_, cond, _ *graph.Subgraph) { cond.Outputs[0] = 0 },
+		`input "x" takes int64, got float32`:             func(_, cond, _ *graph.Subgraph) { cond.Values[0].DType = tensor.Int64 },
+		`subgraph 3 of 3`:                                func(main, _, _ *graph.Subgraph) { main.Nodes[0].Options = &fb.WhileOptionsT{CondSubgraphIndex: 3} },
+		`subgraph 2 "body": node 0 ADD: tensor 1 "v1": `: func(_, _, body *graph.Subgraph) {
+			body.Nodes[0].Inputs[1] = body.Add(graph.Value{Shape: tensor.Shape{3}, Const: make([]byte, 12)})
+		},
+	} {
+		m := forever()
+		break_(m.Subgraphs[0], m.Subgraphs[1], m.Subgraphs[2])
+		for kind, k := range kinds {
+			p, err := engine.Compile(m, engine.Options{Kind: k, Limits: budget, Panics: true})
+			if err == nil {
+				err = must(p.NewRunner(""))(t).Invoke(context.Background())
+			}
+			if err == nil || !hasReason(err) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "subgraph ") {
+				t.Errorf("%s: want %q, have %v", kind, want, err)
+			}
+		}
+	}
+}
+
+// TestFoldingTime: a constant that takes long to compute is refused in time.
+func TestFoldingTime(t *testing.T) {
+	m := floats(nil, func(s *graph.Subgraph) {
+		x := s.Add(graph.Value{Name: "x", Shape: tensor.Shape{1, 96, 96, 96}, Const: tensor.Aligned(4 * 96 * 96 * 96)})
+		w := s.Add(graph.Value{Name: "w", Shape: tensor.Shape{96, 5, 5, 96}, Const: tensor.Aligned(4 * 96 * 25 * 96)})
+		o := &fb.Conv2DOptionsT{StrideH: 1, StrideW: 1, DilationHFactor: 1, DilationWFactor: 1}
+		s.Outputs = []graph.ValueID{node(s, schema.CONV_2D, o, x, w)}
+	})
+	start := time.Now()
+	_, err := engine.Compile(m, engine.Options{Limits: engine.Limits{Folding: time.Millisecond}})
+	if !errors.Is(err, tensor.ErrLimit) || !strings.Contains(err.Error(), `node 0 CONV_2D: tensor 2 "v2": folding takes too long`) || time.Since(start) > 2*time.Second {
+		t.Errorf("%v after %v", err, time.Since(start))
 	}
 }

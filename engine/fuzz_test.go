@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
 	"reflect"
 	"strings"
@@ -84,7 +85,8 @@ func checkReason(t *testing.T, err error) {
 	}
 }
 
-// attempt runs a model over inputs of a fixed pattern.
+// attempt runs a model over inputs of a fixed pattern, each of its first signatures,
+// and again with a longer input. It returns the first run's outputs.
 func attempt(m *graph.Model, k engine.Kind) ([]tensor.Tensor, error) {
 	p, err := engine.Compile(m, engine.Options{Kind: k, Threads: 1, Limits: budget, Panics: true})
 	if err != nil {
@@ -94,6 +96,36 @@ func attempt(m *graph.Model, k engine.Kind) ([]tensor.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := invokePattern(r); err != nil {
+		return nil, err
+	}
+	var out []tensor.Tensor
+	for i := range r.OutputNames() {
+		t := r.OutputAt(i)
+		out = append(out, tensor.Raw(t.DType(), t.Shape(), t.Quant(), bytes.Clone(t.Bytes())))
+	}
+	for _, s := range m.Signatures[:min(len(m.Signatures), 3)] {
+		if r, err := p.NewRunner(s.Key); err != nil {
+			return nil, err
+		} else if err := invokePattern(r); err != nil {
+			return nil, err
+		}
+	}
+	if len(r.InputNames()) > 0 && len(r.InputAt(0).Shape()) > 0 {
+		longer := r.InputAt(0).Shape().Clone()
+		longer[0] = 2*longer[0] + 1
+		if err = r.Resize("0", longer); err == nil {
+			err = invokePattern(r)
+		}
+		if err != nil && (!hasReason(err) || strings.Contains(err.Error(), "\n")) {
+			return nil, fmt.Errorf("resized: %w", err)
+		}
+	}
+	return out, nil
+}
+
+// invokePattern fills the inputs and runs once, for a limited time.
+func invokePattern(r *engine.Runner) error {
 	for i := range r.InputNames() {
 		for k := range r.InputAt(i).Bytes() {
 			r.InputAt(i).Bytes()[k] = byte(7*k + i)
@@ -101,14 +133,7 @@ func attempt(m *graph.Model, k engine.Kind) ([]tensor.Tensor, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 	defer cancel()
-	if err := r.Invoke(ctx); err != nil {
-		return nil, err
-	}
-	var out []tensor.Tensor
-	for i := range r.OutputNames() {
-		out = append(out, r.OutputAt(i))
-	}
-	return out, nil
+	return r.Invoke(ctx)
 }
 
 // FuzzEdited edits golden models where it hurts: edits holds six bytes each, which

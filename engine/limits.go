@@ -12,6 +12,7 @@ import (
 type Limits struct {
 	// Bytes bounds the memory of a runner together with the subgraphs that it
 	// calls: arenas, variables, results that are shaped as they run; 0 is 4 GiB.
+	// Resource variables and hash tables may take as much again.
 	Bytes int
 	// Constants bounds the bytes that Compile computes: sparse constants expanded,
 	// nodes over constants folded; 0 is 4 GiB, or Bytes if that is less.

@@ -170,6 +170,10 @@ type block struct {
 
 const arenaAlign = 64
 
+// searched is how many values get the best place; the smaller ones of models that have
+// still more lie behind each other, so that a plan never takes long.
+const searched = 50_000
+
 func roundUp(n int) int { return (n + arenaAlign - 1) &^ (arenaAlign - 1) }
 
 // layOut places values by size, the largest first, each into the smallest gap
@@ -188,9 +192,11 @@ func (p *plan) layOut(s *subProgram, temp, limit int) error {
 	})
 	var placed []*block
 	for _, b := range blocks {
-		b.at = gap(placed, b)
-		i, _ := slices.BinarySearchFunc(placed, b.at, func(x *block, at int) int { return cmp.Compare(x.at, at) })
-		placed = slices.Insert(placed, i, b)
+		if b.at = p.arena; len(placed) < searched {
+			b.at = gap(placed, b)
+			i, _ := slices.BinarySearchFunc(placed, b.at, func(x *block, at int) int { return cmp.Compare(x.at, at) })
+			placed = slices.Insert(placed, i, b)
+		}
 		p.offset[b.value] = b.at
 		p.arena = max(p.arena, b.at+b.size)
 		if p.arena > limit {

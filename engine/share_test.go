@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 
@@ -61,4 +63,30 @@ func play(p *engine.Program, c *conformance.Case) ([]byte, error) {
 		}
 	}
 	return all, nil
+}
+
+// TestMappedModels runs every operator from memory that cannot be written.
+func TestMappedModels(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "m.tflite")
+	for _, operator := range must(conformance.Operators())(t) {
+		cases := must(conformance.Load(operator))(t)
+		for i := 0; i < len(cases); i += max(len(cases)/3, 1) {
+			c := &cases[i]
+			if err := os.WriteFile(name, c.Model, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			mapped := must(tflite.Map(name))(t)
+			for kind, k := range kinds {
+				o := engine.Options{Kind: k, Panics: true}
+				want := must(play(must(engine.Compile(must(tflite.Decode(c.Model, tflite.DecodeOptions{}))(t), o))(t), c))(t)
+				got, err := play(must(engine.Compile(mapped.Model, o))(t), c)
+				if err != nil || !bytes.Equal(got, want) {
+					t.Errorf("%s %s, %s: %v, or another result", operator, c.Name, kind, err)
+				}
+			}
+			if err := mapped.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }

@@ -218,6 +218,9 @@ type Function interface {
 // Resources are named objects that outlive a node: resource variables and tables.
 // One execution owns them; they are not safe for concurrent use.
 type Resources struct {
+	// Limit bounds their bytes; 0 is no limit.
+	Limit  int
+	held   int
 	ids    map[string]int32
 	values map[int32]any
 	done   map[int]bool
@@ -261,8 +264,17 @@ func (r *Resources) Once(subgraph int) bool {
 	return true
 }
 
+// Grow counts n more bytes of a resource; ErrLimit if those are too many.
+func (r *Resources) Grow(n int) error {
+	if r.Limit > 0 && n > r.Limit-r.held {
+		return fmt.Errorf("resources of %d bytes, %d are allowed: %w", r.held+n, r.Limit, tensor.ErrLimit)
+	}
+	r.held += n
+	return nil
+}
+
 // Clear forgets all values and that anything was done once.
-func (r *Resources) Clear() { r.values, r.done = nil, nil }
+func (r *Resources) Clear() { r.values, r.done, r.held = nil, nil, 0 }
 
 // ErrStopped is returned by a kernel that saw Stopped answer true.
 var ErrStopped = errors.New("stopped")
@@ -289,7 +301,8 @@ func Plain(run func(r *Run) error) Maker {
 	return func(*Call) (Kernel, error) { return Kernel{Run: run}, nil }
 }
 
-// Check tests a call against the row's operands: number, presence and type.
+// Check tests a call against the row's operands: number, presence and type. It
+// sets the types of results that As declares.
 func (d *Def) Check(c *Call) error {
 	return d.Operands.check(c)
 }

@@ -61,6 +61,8 @@ type Operand struct {
 	Variadic bool
 	// like is 1 + the index of the operand whose type this one must have, 0 for any.
 	like int
+	// typed marks a result that has that type whatever it is declared as.
+	typed bool
 }
 
 // Like returns the index of the operand whose type o must have, if there is one.
@@ -101,6 +103,14 @@ func (o Operands) Like(i int) Operands {
 	}
 	*list = slices.Clone(*list)
 	(*list)[len(*list)-1].like = i + 1
+	return o
+}
+
+// As gives the last result the type of operand i, whatever the file declares:
+// LiteRT's kernels overwrite it.
+func (o Operands) As(i int) Operands {
+	o = o.Like(i)
+	o.Outs[len(o.Outs)-1].typed = true
 	return o
 }
 
@@ -147,7 +157,12 @@ func checkSide(side string, formal []Operand, actual, in []Fact) error {
 		case actual[i].Present && !f.Types.Has(actual[i].DType):
 			return fmt.Errorf("%s %d (%s) is %v, want %v: %w", side, i, f.Name, actual[i].DType, f.Types, tensor.ErrUnsupported)
 		}
-		if k, ok := f.Like(); ok && actual[i].Present && k < len(in) && in[k].Present && actual[i].DType != in[k].DType {
+		k, ok := f.Like()
+		ok = ok && actual[i].Present && k < len(in) && in[k].Present
+		if ok && f.typed {
+			actual[i].DType = in[k].DType
+		}
+		if ok && actual[i].DType != in[k].DType {
 			return fmt.Errorf("%s %d (%s) is %v, want operand %d's %v: %w", side, i, f.Name, actual[i].DType, k, in[k].DType, tensor.ErrType)
 		}
 	}

@@ -1,6 +1,9 @@
 // Package tflite reads and writes .tflite files: bytes to graph.Model and back,
 // without losing what a file says. Constants of a decoded model are views of the
-// file's bytes.
+// file's bytes, which Map leaves where they are. Constants may lie behind the
+// flatbuffer, which ends at 2 GiB, and in files of their own; both are read and
+// written. What no reader sees is dropped: buffers and operator codes that nothing
+// names.
 package tflite
 
 import (
@@ -237,10 +240,9 @@ func (d *decoder) value(t *fb.TensorT) (graph.Value, error) {
 	f := &valueFile{
 		variants: t.VariantTensors, externalBuffer: t.ExternalBuffer, quant: t.Quantization, hasRank: t.HasRank, sharedEmpty: t.Buffer == 0,
 	}
-	if int64(t.Buffer) < int64(len(d.t.Buffers)) {
+	if t.Buffer != 0 && int64(t.Buffer) < int64(len(d.t.Buffers)) {
 		data := d.t.Buffers[t.Buffer].Data
 		f.emptyVector = data != nil && len(data) == 0
-		f.sharedEmpty = f.sharedEmpty && len(data) == 0
 	}
 	v := graph.Value{Name: t.Name, DType: tensor.DType(t.Type), Variable: t.IsVariable, File: f}
 	var err error
@@ -262,7 +264,10 @@ func (d *decoder) value(t *fb.TensorT) (graph.Value, error) {
 		v.Quant = tensor.Quant{Scales: q.Scale, ZeroPoints: q.ZeroPoint, Axis: int(q.QuantizedDimension), Min: q.Min, Max: q.Max}
 	}
 	v.Sparsity, v.Blockwise = sparsityOf(t.Sparsity), blockwiseOf(t.Quantization)
-	if v.Const, err = d.buffer(t.Buffer); v.Const == nil && err == nil {
+	if t.Buffer != 0 { // buffer 0 means none, whatever it holds
+		v.Const, err = d.buffer(t.Buffer)
+	}
+	if v.Const == nil && err == nil {
 		f.external, err = d.external(&v, t.ExternalBuffer)
 		v.Const = f.external
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/litequant/litequant/graph"
+	"github.com/litequant/litequant/internal/grad"
 	"github.com/litequant/litequant/op/training"
 	"github.com/litequant/litequant/tensor"
 )
@@ -40,13 +41,13 @@ func split(m *graph.Model) (prefix, head *graph.Model, err error) {
 	if len(weights) == 0 {
 		return nil, nil, fmt.Errorf("the model has no trainable weights: %w", tensor.ErrUnsupported)
 	}
-	learns := dependents(s, weights)
+	learns := grad.Dependents(s, weights)
 	for _, y := range s.Outputs {
 		if !learns[y] {
 			return nil, nil, fmt.Errorf("output %q does not depend on a trainable weight: %w", s.Values[y].Name, tensor.ErrUnsupported)
 		}
 	}
-	moving := dependents(s, append(weights, dropouts(s)...))
+	moving := grad.Dependents(s, append(weights, dropouts(s)...))
 	inHead := func(i int) bool { return moving[s.Nodes[i].Outputs[0]] }
 	var frontier []graph.ValueID
 	computed := false
@@ -81,22 +82,4 @@ func part(m *graph.Model, drop func(i int) bool) *graph.Model {
 	c.Signatures = nil
 	c.Main().RemoveNodes(drop)
 	return c
-}
-
-// dependents marks the given values and everything computed from them.
-func dependents(s *graph.Subgraph, from []graph.ValueID) []bool {
-	mark := make([]bool, len(s.Values))
-	for _, v := range from {
-		mark[v] = true
-	}
-	for i := range s.Nodes {
-		for _, v := range s.Nodes[i].Inputs {
-			if v != graph.None && mark[v] {
-				for _, o := range s.Nodes[i].Outputs {
-					mark[o] = true
-				}
-			}
-		}
-	}
-	return mark
 }

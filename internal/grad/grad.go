@@ -93,7 +93,7 @@ func (b *Builder) Sum(x, y graph.ValueID) graph.ValueID {
 // whose gradients with respect to some results are the seeds. Values that the
 // scalar does not depend on have no entry in the answer.
 func Backward(s *graph.Subgraph, seeds map[graph.ValueID]graph.ValueID, wanted []graph.ValueID) (map[graph.ValueID]graph.ValueID, error) {
-	b := &Builder{Graph: s, wanted: dependents(s, wanted)}
+	b := &Builder{Graph: s, wanted: Dependents(s, wanted)}
 	grads := map[graph.ValueID]graph.ValueID{}
 	for v, g := range seeds {
 		grads[v] = g
@@ -108,9 +108,9 @@ func Backward(s *graph.Subgraph, seeds map[graph.ValueID]graph.ValueID, wanted [
 	return grads, graph.Join(errs...)
 }
 
-// dependents marks the wanted values and every result that depends on one by
+// Dependents marks the wanted values and every result that depends on one by
 // real numbers: through integers and conditions no gradient flows.
-func dependents(s *graph.Subgraph, wanted []graph.ValueID) []bool {
+func Dependents(s *graph.Subgraph, wanted []graph.ValueID) []bool {
 	mark := make([]bool, len(s.Values))
 	for _, v := range wanted {
 		mark[v] = true

@@ -24,7 +24,7 @@ const numeric = op.F32 | op.Quants | op.I32 | op.I64
 var Add = &op.Def{
 	Code:     graph.OpCode(schema.ADD),
 	Name:     "ADD",
-	Operands: op.In("a", numeric).In("b", numeric).Like(0).Out("sum", numeric).Like(0),
+	Operands: op.In("a", numeric).In("b", numeric).Like(0).Out("sum", numeric).As(0),
 	Facts:    elementwise.Facts,
 	Alias:    []int{0, 1},
 	Version: func(c *op.Call) int {
@@ -39,7 +39,7 @@ var Add = &op.Def{
 var Sub = &op.Def{
 	Code:     graph.OpCode(schema.SUB),
 	Name:     "SUB",
-	Operands: op.In("a", numeric).In("b", numeric).Like(0).Out("difference", numeric).Like(0),
+	Operands: op.In("a", numeric).In("b", numeric).Like(0).Out("difference", numeric).As(0),
 	Facts:    elementwise.Facts,
 	Alias:    []int{0, 1},
 	Version: func(c *op.Call) int {

@@ -42,7 +42,7 @@ func choiceDef(code schema.BuiltinOperator, k elementwise.Kernels) *op.Def {
 	return &op.Def{
 		Code:     graph.OpCode(code),
 		Name:     code.String(),
-		Operands: op.In("a", t).In("b", t).Like(0).Out("output", t).Like(0),
+		Operands: op.In("a", t).In("b", t).Like(0).Out("output", t).As(0),
 		Facts:    elementwise.Facts,
 		Alias:    []int{0, 1},
 		Version:  choiceVersion,

@@ -18,7 +18,7 @@ import (
 var Mul = &op.Def{
 	Code:     graph.OpCode(schema.MUL),
 	Name:     "MUL",
-	Operands: op.In("a", numeric).In("b", numeric).Like(0).Out("product", numeric).Like(0),
+	Operands: op.In("a", numeric).In("b", numeric).Like(0).Out("product", numeric).As(0),
 	Facts:    elementwise.Facts,
 	Alias:    []int{0, 1},
 	Version:  mulVersion,
@@ -38,7 +38,7 @@ var Mul = &op.Def{
 var Div = &op.Def{
 	Code:     graph.OpCode(schema.DIV),
 	Name:     "DIV",
-	Operands: op.In("a", op.F32|op.I32|op.Quants).In("b", op.F32|op.I32|op.Quants).Like(0).Out("quotient", op.F32|op.I32|op.Quants).Like(0),
+	Operands: op.In("a", op.F32|op.I32|op.Quants).In("b", op.F32|op.I32|op.Quants).Like(0).Out("quotient", op.F32|op.I32|op.Quants).As(0),
 	Facts:    elementwise.Facts,
 	Alias:    []int{0, 1},
 	Version:  divVersion,

@@ -15,7 +15,7 @@ import (
 var SquaredDifference = &op.Def{
 	Code:     graph.OpCode(schema.SQUARED_DIFFERENCE),
 	Name:     "SQUARED_DIFFERENCE",
-	Operands: op.In("a", op.F32|op.I32|op.I8).In("b", op.F32|op.I32|op.I8).Like(0).Out("output", op.F32|op.I32|op.I8).Like(0),
+	Operands: op.In("a", op.F32|op.I32|op.I8).In("b", op.F32|op.I32|op.I8).Like(0).Out("output", op.F32|op.I32|op.I8).As(0),
 	Facts:    elementwise.Facts,
 	Alias:    []int{0, 1},
 	Version:  elementwise.VersionBy(map[tensor.DType]int{tensor.Int8: 2, tensor.Int16: 2}),

@@ -162,6 +162,11 @@ func fill(r *op.Run) error {
 	if err != nil || t.filled {
 		return err
 	}
+	const own = 96 // about what an entry takes without its string
+	size := len(r.In[1].Bytes()) + len(r.In[2].Bytes()) + own*r.In[1].Len()
+	if err := r.Host.Resources().Grow(size); err != nil {
+		return err
+	}
 	t.filled = true
 	if t.key == tensor.Int64 {
 		values, err := r.In[2].Strings()

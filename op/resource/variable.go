@@ -62,9 +62,18 @@ var AssignVariable = &op.Def{
 		if err != nil {
 			return err
 		}
+		const own = 256 // about what a variable takes without its value
 		if v == nil {
+			if err := r.Host.Resources().Grow(own); err != nil {
+				return err
+			}
 			v = new(variable)
 			r.Host.Resources().Set(id, v)
+		}
+		if n := len(r.In[1].Bytes()) - cap(v.data); n > 0 {
+			if err := r.Host.Resources().Grow(n); err != nil {
+				return err
+			}
 		}
 		v.assign(r.In[1])
 		return nil
