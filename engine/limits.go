@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/litequant/litequant/op"
@@ -28,9 +29,9 @@ type Limits struct {
 }
 
 const (
-	defaultBytes     = 4 << 30
+	defaultBytes     = min(4<<30, math.MaxInt)
 	defaultFolding   = time.Minute
-	defaultOperators = 10_000_000_000
+	defaultOperators = min(10_000_000_000, math.MaxInt)
 	defaultCalls     = 100_000_000
 	maxDepth         = 64 // of subgraphs calling subgraphs
 )

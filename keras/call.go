@@ -3,6 +3,7 @@ package keras
 import (
 	"fmt"
 	"maps"
+	"math"
 
 	"github.com/litequant/litequant/internal/savedmodel"
 	"github.com/litequant/litequant/internal/savedmodel/pb"
@@ -107,7 +108,7 @@ func intAttr(v int) *pb.AttrValue {
 }
 
 // maxDim bounds dimensions, so that sums of them do not overflow.
-const maxDim = 1 << 40
+const maxDim = min(1<<40, math.MaxInt/64)
 
 // op emits a node named name in the layer's scope whose result has the given
 // shape and its first input's type.

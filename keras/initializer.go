@@ -162,7 +162,7 @@ func normal(mean, stddev, limit float64) generator {
 func signed(r *rand.Rand) float64 { return float64(int64(r.Uint64())>>11) / (1 << 52) }
 
 // maxWeight bounds the elements of a weight that is initialized.
-const maxWeight = 1 << 31
+const maxWeight = min(1<<31, math.MaxInt)
 
 // sample makes a weight. Its values depend on the seed and the weight's path.
 func (i Initializer) sample(s tensor.Shape, seed uint64, path string) (tensor.Tensor, error) {

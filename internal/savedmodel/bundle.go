@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"io"
 	"io/fs"
+	"math"
 	"sort"
 
 	"google.golang.org/protobuf/proto"
@@ -250,7 +251,7 @@ func parseStrings(raw []byte, e *bundleEntry) ([][]byte, error) {
 // bytes, eight if they do not suffice.
 func updateLength(crc uint32, n int) uint32 {
 	var b [8]byte
-	if n <= 1<<32-1 {
+	if uint64(n) <= math.MaxUint32 {
 		binary.LittleEndian.PutUint32(b[:], uint32(n))
 		return crc32.Update(crc, castagnoli, b[:4])
 	}

@@ -88,7 +88,7 @@ type memory struct {
 }
 
 // enough is more scratch memory than any limit allows.
-const enough = 1 << 50
+const enough = math.MaxInt >> 4
 
 // take returns n zero or stale elements.
 func take[T tensor.Element](m *memory, n int) []T {

@@ -69,7 +69,7 @@ func svdfFacts(c *op.Call) error {
 	if rank < 1 || w[0]%rank != 0 {
 		return fmt.Errorf("rank %d for %d filters: %w", rank, w[0], tensor.ErrMalformed)
 	}
-	if f, m := w[0], t[1]; f > (1<<31)/m {
+	if f, m := w[0], t[1]; int64(f) > (1<<31)/int64(m) {
 		return fmt.Errorf("%d filters of memory %d: %w", f, m, tensor.ErrLimit)
 	}
 	for _, err := range []error{

@@ -3,6 +3,7 @@ package shape
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/litequant/litequant/graph"
 	"github.com/litequant/litequant/internal/schema"
@@ -102,10 +103,11 @@ func Resolve(in, want tensor.Shape) (tensor.Shape, error) {
 		case d < 0:
 			return nil, fmt.Errorf("dimension %d: %w", d, tensor.ErrShape)
 		default:
-			n *= d
-			if n > 1<<40 {
+			const most = math.MaxInt / 128
+			if d > 0 && n > most/d {
 				return nil, fmt.Errorf("shape %v: %w", want, tensor.ErrLimit)
 			}
+			n *= d
 		}
 	}
 	if !in.Known() {
