@@ -14,11 +14,11 @@ import (
 )
 
 func newInspect(a *app) *cobra.Command {
-	asJSON := false
+	asJSON, asText := false, false
 	c := &cobra.Command{
 		Use:     "inspect MODEL",
 		Short:   "Show inputs, outputs, signatures, operators and size by part",
-		Example: "  litequant inspect int8.tflite\n  litequant inspect int8.tflite --json",
+		Example: "  litequant inspect int8.tflite\n  litequant inspect int8.tflite --json\n  litequant inspect int8.tflite --text",
 		RunE: func(c *cobra.Command, args []string) error {
 			name, err := a.exactModel(c, args)
 			if err != nil {
@@ -37,14 +37,21 @@ func newInspect(a *app) *cobra.Command {
 					return in(name, err)
 				}
 			}
-			if asJSON {
+			switch {
+			case asJSON && asText:
+				return usagef("one of them", "--json and --text")
+			case asJSON:
 				return a.json(describe(l))
+			case asText:
+				_, err := fmt.Fprint(a.stdout, l.graph)
+				return err
 			}
 			a.showModel(l, len(file))
 			return nil
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	c.Flags().BoolVar(&asText, "text", false, "print the graph's text form")
 	return c
 }
 
