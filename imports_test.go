@@ -14,7 +14,7 @@ import (
 // except that "op/…" families share op, window and elementwise.
 var layers = []string{
 	"tensor",
-	"internal/libm internal/fusecheck internal/philox internal/farmhash internal/flexbuffers",
+	"internal/libm internal/atomicfile internal/fusecheck internal/philox internal/farmhash internal/flexbuffers",
 	"internal/fixed",
 	"internal/schema/fb",
 	"internal/schema",

@@ -11,6 +11,7 @@ import (
 	"path"
 	"slices"
 
+	"github.com/litequant/litequant/internal/atomicfile"
 	"github.com/litequant/litequant/internal/hdf5"
 	"github.com/litequant/litequant/tensor"
 )
@@ -169,7 +170,7 @@ func (m *Model) saveArchive(name string) error {
 	}
 	b := hdf5.NewBuilder()
 	m.writeVars(b.Root(), "")
-	return writeFile(name, func(f *os.File) error {
+	return atomicfile.Write(name, func(f *os.File) error {
 		z := zip.NewWriter(f)
 		for _, e := range []struct {
 			name  string

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/litequant/litequant/internal/atomicfile"
 	"github.com/litequant/litequant/internal/hdf5"
 	"github.com/litequant/litequant/tensor"
 )
@@ -238,7 +239,7 @@ func (m *Model) saveHDF5(name string) error {
 		m.writeGroup(group.Group(l.name), l)
 	}
 	setNames(group, "layer_names", names)
-	return writeFile(name, func(f *os.File) error {
+	return atomicfile.Write(name, func(f *os.File) error {
 		_, err := b.WriteTo(f)
 		return err
 	})

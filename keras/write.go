@@ -1,8 +1,6 @@
 package keras
 
 import (
-	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -53,23 +51,6 @@ func (m *Model) writeSavedModel(name string, asModule bool) error {
 		s.Variables = append(s.Variables, savedmodel.VariableValue{Variable: w.variable, Value: w.Value})
 	}
 	return savedmodel.Write(name, s)
-}
-
-// writeFile makes a file appear whole or not at all.
-func writeFile(name string, write func(*os.File) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	if err := errors.Join(write(f), f.Chmod(0o644), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
 }
 
 // config returns the model's configuration as Keras 2 or 3 writes it.

@@ -6,12 +6,12 @@ import (
 	"io"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/litequant/litequant/graph"
+	"github.com/litequant/litequant/internal/atomicfile"
 	"github.com/litequant/litequant/internal/schema"
 	"github.com/litequant/litequant/internal/schema/fb"
 	"github.com/litequant/litequant/op"
@@ -67,15 +67,7 @@ func WriteFile(name string, m *graph.Model) error {
 	if err != nil {
 		return inFile(name, err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+"-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // after the rename there is nothing to remove
-	if err := graph.Join(p.write(f), f.Chmod(0o644), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
+	return atomicfile.Write(name, func(f *os.File) error { return p.write(f) })
 }
 
 type codeKey struct {

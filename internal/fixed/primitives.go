@@ -95,9 +95,6 @@ func RoundingHalfSum[T Raw](a, b T) T {
 // SaturatingAdd16 returns a+b, saturating.
 func SaturatingAdd16(a, b int16) int16 { return SaturateInt16(int32(a) + int32(b)) }
 
-// SaturatingSub16 returns a-b, saturating.
-func SaturatingSub16(a, b int16) int16 { return SaturateInt16(int32(a) - int32(b)) }
-
 // SaturatingAdd32 returns a+b, saturating (SaturatingAddNonGemmlowp).
 func SaturatingAdd32(a, b int32) int32 { return SaturateInt32(int64(a) + int64(b)) }
 

@@ -175,12 +175,6 @@ func (m *Model) needsBundle() bool {
 	return false
 }
 
-// Tags returns the MetaGraph's tags.
-func (m *Model) Tags() []string { return m.meta.GetMetaInfoDef().GetTags() }
-
-// Version returns the version of the TensorFlow that wrote the model.
-func (m *Model) Version() string { return m.meta.GetMetaInfoDef().GetTensorflowVersion() }
-
 // Variables returns the variables of the object graph, of a TF1 graph's
 // collections, or failing both the checkpoint's tensors.
 func (m *Model) Variables() []*Variable { return m.variables }

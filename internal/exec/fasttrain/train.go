@@ -108,7 +108,7 @@ func convInputGrad(e *fast.Env, c *op.Call) (op.Kernel, bool, error) {
 			g := fast.Geometry(p.H, p.W, in[2], in[1])
 			return 4 * (e.Level.PackedLenF32(k, n) + in[2][0]*g.Pixels()*k), nil
 		},
-		State: func() any { return new(inputGradTask) },
+		State: func() any { return &inputGradTask{level: e.Level} },
 		Run: func(r *op.Run) error {
 			t := r.State.(*inputGradTask)
 			temp := tensor.View[float32](r.Temp)
@@ -126,6 +126,7 @@ func convInputGrad(e *fast.Env, c *op.Call) (op.Kernel, bool, error) {
 }
 
 type inputGradTask struct {
+	level *simd.Level
 	fast.Product
 	g               simd.Conv
 	n               int
@@ -143,31 +144,7 @@ func (t *inputGradTask) Chunk(b int) {
 	mm.Run()
 	dx := t.dx[b*image:][:image]
 	clear(dx)
-	col2im(g, dx, patches)
-}
-
-// col2im adds patches back onto the image they were copied from.
-func col2im(g *simd.Conv, image, patches []float32) {
-	k := g.K()
-	for p := range g.Pixels() {
-		y, x := p/g.OutW*g.StrideH-g.PadTop, p%g.OutW*g.StrideW-g.PadLeft
-		for ky := range g.KH {
-			iy := y + ky*g.DilationH
-			if iy < 0 || iy >= g.H {
-				continue
-			}
-			for kx := range g.KW {
-				ix := x + kx*g.DilationW
-				if ix < 0 || ix >= g.W {
-					continue
-				}
-				dst := image[(iy*g.W+ix)*g.C:][:g.C]
-				for i, v := range patches[p*k+(ky*g.KW+kx)*g.C:][:g.C] {
-					dst[i] += v
-				}
-			}
-		}
-	}
+	t.level.Col2imF32(g, dx, patches, k)
 }
 
 // filterBlocks is how many partial sums a filter's gradient is split into: a
