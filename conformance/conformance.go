@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path"
 	"strings"
 
@@ -18,7 +19,7 @@ import (
 )
 
 //go:embed testdata/*.tar.gz
-var archives embed.FS
+var embedded embed.FS
 
 const suffix = ".tar.gz"
 
@@ -40,21 +41,32 @@ type Case struct {
 type Step struct{ In, Out []tensor.Tensor }
 
 // Operators lists the operators that have cases.
-func Operators() ([]string, error) {
-	files, err := archives.ReadDir("testdata")
-	if err != nil {
-		return nil, err
-	}
-	names := make([]string, len(files))
-	for i, f := range files {
-		names[i] = strings.TrimSuffix(f.Name(), suffix)
-	}
-	return names, nil
-}
+func Operators() ([]string, error) { return OperatorsIn(archives()) }
 
 // Load reads an operator's cases.
-func Load(operator string) ([]Case, error) {
-	f, err := archives.Open(path.Join("testdata", operator+suffix))
+func Load(operator string) ([]Case, error) { return LoadFrom(archives(), operator) }
+
+// archives is the folder of archives in git, one an operator.
+func archives() fs.FS {
+	f, err := fs.Sub(embedded, "testdata")
+	if err != nil {
+		panic(err) // the name is valid
+	}
+	return f
+}
+
+// OperatorsIn lists the operators that have an archive in a folder.
+func OperatorsIn(folder fs.FS) ([]string, error) {
+	names, err := fs.Glob(folder, "*"+suffix)
+	for i := range names {
+		names[i] = strings.TrimSuffix(names[i], suffix)
+	}
+	return names, err
+}
+
+// LoadFrom reads an operator's cases from its archive in a folder.
+func LoadFrom(folder fs.FS, operator string) ([]Case, error) {
+	f, err := folder.Open(operator + suffix)
 	if err != nil {
 		return nil, err
 	}

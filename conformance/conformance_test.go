@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io/fs"
 	"math"
+	"os"
 	"testing"
 
 	"github.com/litequant/litequant/engine"
@@ -80,15 +82,26 @@ func atLevel(lv *simd.Level) fast.Table {
 	return t
 }
 
-func TestCases(t *testing.T) {
-	operators, err := Operators()
+func TestCases(t *testing.T) { runFolder(t, archives()) }
+
+// TestMoreCases runs archives that generate.py wrote elsewhere, with another seed.
+func TestMoreCases(t *testing.T) {
+	folder := os.Getenv("LITEQUANT_CASES")
+	if folder == "" {
+		t.Skip("LITEQUANT_CASES names no folder")
+	}
+	runFolder(t, os.DirFS(folder))
+}
+
+func runFolder(t *testing.T, folder fs.FS) {
+	operators, err := OperatorsIn(folder)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range operators {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cases, err := Load(name)
+			cases, err := LoadFrom(folder, name)
 			if err != nil {
 				t.Fatal(err)
 			}

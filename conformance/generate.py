@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-from litegen import archive, operators  # noqa: F401 (operators register themselves)
+from litegen import archive, case as cases, operators  # noqa: F401 (operators register themselves)
 from litegen.case import GENERATORS, generate
 from litegen.oracle import Oracle
 
@@ -15,8 +15,11 @@ def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("operators", nargs="*", help="default: all")
     p.add_argument("--out", default=os.path.join(os.path.dirname(os.path.abspath(__file__)), "testdata"))
+    p.add_argument("--seed", type=int, default=0, help="other data and pairs of options than those in git")
     p.add_argument("--verbose", action="store_true", help="print every case that is dropped")
     a = p.parse_args()
+    cases.SEED = a.seed
+    os.makedirs(a.out, exist_ok=True)
     oracle = Oracle()
     for name in a.operators or sorted(GENERATORS):
         start, kept, dropped = time.time(), [], collections.Counter()
