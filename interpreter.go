@@ -107,18 +107,7 @@ func (it *Interpreter) ResizeTensorInput(i int, s tensor.Shape) error {
 
 // SetTensor copies t, of the same type and shape, into the i-th input.
 func (it *Interpreter) SetTensor(i int, t tensor.Tensor) error {
-	if i < 0 || i >= len(it.ins) {
-		return fmt.Errorf("input %d of %d: %w", i, len(it.ins), ErrShape)
-	}
-	in := it.runner.InputAt(i)
-	if in.DType() != t.DType() {
-		return fmt.Errorf("input %d takes %v, got %v: %w", i, in.DType(), t.DType(), ErrType)
-	}
-	if !in.Shape().Equal(t.Shape()) {
-		return fmt.Errorf("input %d takes %v, got %v: %w", i, in.Shape(), t.Shape(), ErrShape)
-	}
-	copy(in.Bytes(), t.Bytes())
-	return nil
+	return it.runner.SetInput(i, t)
 }
 
 // Invoke runs the model once.

@@ -211,23 +211,19 @@ func scan(x []float32) extrema {
 // recorder gathers the extrema of a model's values. It may be used by several
 // goroutines.
 type recorder struct {
-	model    *graph.Model
-	subgraph map[*graph.Node]int
-	mu       sync.Mutex
-	values   [][]extrema // by subgraph and value
+	model  *graph.Model
+	mu     sync.Mutex
+	values [][]extrema // by subgraph and value
 }
 
 func newRecorder(m *graph.Model) *recorder {
-	r := &recorder{model: m, subgraph: map[*graph.Node]int{}}
-	for i, s := range m.Subgraphs {
+	r := &recorder{model: m}
+	for _, s := range m.Subgraphs {
 		values := make([]extrema, len(s.Values))
 		for v := range values {
 			values[v] = none
 		}
 		r.values = append(r.values, values)
-		for n := range s.Nodes {
-			r.subgraph[&s.Nodes[n]] = i
-		}
 	}
 	return r
 }
@@ -235,7 +231,7 @@ func newRecorder(m *graph.Model) *recorder {
 func (r *recorder) observe(e engine.Event) {
 	for i, v := range e.Values {
 		if v != graph.None {
-			r.add(r.subgraph[e.Node], v, e.Tensors[i])
+			r.add(e.Subgraph, v, e.Tensors[i])
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/litequant/litequant/graph"
 	"github.com/litequant/litequant/internal/exec/fast"
@@ -126,14 +127,23 @@ func named(ops op.Set, m *graph.Model) map[int]bool {
 	return set
 }
 
-// unsupported names all nodes whose operator is not in the set.
+// unsupported names every operator that is not in the set, with all its nodes.
 func unsupported(ops op.Set, m *graph.Model) error {
 	var errs []error
 	for i, g := range m.Subgraphs {
+		byName := map[string]*graph.Error{}
 		for k := range g.Nodes {
-			if _, err := ops.Lookup(&g.Nodes[k]); err != nil {
-				errs = append(errs, nodeError(g, i, k, err))
+			_, err := ops.Lookup(&g.Nodes[k])
+			if err == nil {
+				continue
 			}
+			name := op.NameOf(&g.Nodes[k])
+			if e := byName[name]; e != nil {
+				e.Node = fmt.Sprintf("%s, %d %s", strings.TrimSuffix(e.Node, " "+name), k, name)
+				continue
+			}
+			byName[name] = nodeError(g, i, k, err)
+			errs = append(errs, byName[name])
 		}
 	}
 	return graph.Join(errs...)
@@ -379,7 +389,7 @@ func shapesOf(ts []tensor.Tensor) []tensor.Shape {
 	return s
 }
 
-func nodeError(g *graph.Subgraph, sub, node int, err error) error {
+func nodeError(g *graph.Subgraph, sub, node int, err error) *graph.Error {
 	n := &g.Nodes[node]
 	e := &graph.Error{Subgraph: fmt.Sprintf("%d %q", sub, g.Name), Node: fmt.Sprintf("%d %s", node, op.NameOf(n)), Origins: n.Origins, Err: err}
 	for _, v := range slices.Concat(n.Outputs, n.Inputs) { // results say best which node it is

@@ -15,9 +15,13 @@ type function struct {
 	out    []tensor.Tensor
 }
 
-// Subgraph returns subgraph i as a function, the same at every call.
+// Subgraph returns subgraph i as a function, the same at every call, with the
+// subgraph's variables reset.
 func (r *Runner) Subgraph(i int) (op.Function, error) {
 	if f := r.children[i]; f != nil {
+		if f.runner.plan != nil {
+			f.runner.resetVariables()
+		}
 		return f, nil
 	}
 	if i < 0 || i >= len(r.prog.subs) {
@@ -61,7 +65,8 @@ func (f *function) Call(in []tensor.Tensor) ([]tensor.Tensor, error) {
 	return f.out, nil
 }
 
-// feed shapes the runner for the operands and copies them in.
+// feed shapes the runner for the operands and copies them in. Variables survive as
+// long as the shapes stay.
 func (f *function) feed(in []tensor.Tensor) error {
 	r := f.runner
 	if len(in) != len(r.inIDs) {
@@ -77,6 +82,7 @@ func (f *function) feed(in []tensor.Tensor) error {
 		if err := r.replan(); err != nil {
 			return err
 		}
+		r.resetVariables()
 	}
 	for i, t := range in {
 		if err := r.set(r.inIDs[i], t); err != nil {

@@ -16,8 +16,9 @@ import (
 
 // Event is one executed node.
 type Event struct {
-	Index int // of the node in its subgraph
-	Node  *graph.Node
+	Subgraph int // in the model; nodes of called subgraphs come before their caller
+	Index    int // of the node in its subgraph
+	Node     *graph.Node
 	// Values and Tensors are the results, valid during the call only.
 	Values   []graph.ValueID
 	Tensors  []tensor.Tensor
@@ -205,13 +206,13 @@ func (r *Runner) find(name string, names []string, ids []graph.ValueID) graph.Va
 
 // Resize gives an input another shape; dimensions the model declares as fixed may
 // change too, as TFLite's non-strict resize allows. The other inputs keep their
-// shapes, their contents are lost, and variables are reset. Where several inputs
-// must change together, shapes that do not fit each other yet are no error: Invoke
-// reports those that still do not.
+// shapes, their contents are lost, and variables are reset; resources stay what they
+// are. Where several inputs must change together, shapes that do not fit each other
+// yet are no error: Invoke reports those that still do not.
 func (r *Runner) Resize(name string, s tensor.Shape) error {
 	changed, err := r.resize(name, s)
 	if changed {
-		r.Reset()
+		r.resetVariables()
 	}
 	return err
 }
@@ -362,12 +363,13 @@ func (r *Runner) gather(ids []graph.ValueID) []tensor.Tensor {
 
 // Reset puts the variables back to their initial values and empties resources.
 func (r *Runner) Reset() {
-	if r.depth == 0 {
-		r.resources.Clear()
-	}
-	for _, f := range r.children {
-		f.runner.Reset()
-	}
+	r.resources.Clear()
+	r.resetVariables()
+}
+
+// resetVariables leaves those of called subgraphs alone, which are reset when the
+// subgraph is next called.
+func (r *Runner) resetVariables() {
 	for i := range r.plan.facts {
 		if r.plan.facts[i].Variable {
 			resetVariable(r.tensors[i])
@@ -452,7 +454,7 @@ func (r *Runner) step(i int) error {
 		return err
 	}
 	n := &r.sub.graph.Nodes[st.node]
-	observe(Event{st.node, n, n.Outputs, r.runs[i].Out, time.Since(start)})
+	observe(Event{r.sub.index, st.node, n, n.Outputs, r.runs[i].Out, time.Since(start)})
 	return nil
 }
 

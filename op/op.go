@@ -31,8 +31,8 @@ type Def struct {
 	Names func(n *graph.Node) int
 	// Alias lists the operands whose memory the first result may be.
 	Alias []int
-	// Same marks operators that only move elements: their result's memory is
-	// operand Alias[0]'s, unchanged (RESHAPE and its kin).
+	// View marks operators whose result has the bytes of operand Alias[0], under
+	// another shape (RESHAPE and its kin).
 	View bool
 	// Version returns the version a file must declare for a node.
 	Version func(c *Call) int

@@ -13,7 +13,9 @@ import (
 // models larger than memory can be read and what is not used is never loaded.
 type Mapped struct {
 	Model *graph.Model
-	maps  [][]byte
+	// File is the file itself, without those that hold external constants.
+	File []byte
+	maps [][]byte
 }
 
 // Map reads a file without copying it, and the files next to it that hold external
@@ -36,7 +38,7 @@ func Map(name string) (*Mapped, error) {
 	if err != nil {
 		return nil, inFile(name, graph.Join(err, m.Close()))
 	}
-	m.Model = model
+	m.Model, m.File = model, file
 	return m, nil
 }
 
@@ -56,6 +58,6 @@ func (m *Mapped) Close() error {
 	for _, b := range m.maps {
 		errs = append(errs, unmapFile(b))
 	}
-	m.maps, m.Model = nil, nil
+	m.maps, m.File, m.Model = nil, nil, nil
 	return graph.Join(errs...)
 }

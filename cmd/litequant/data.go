@@ -80,21 +80,20 @@ func fieldsOf(m *graph.Model, signature string) []dataset.Field {
 
 // function is what one invocation computes: a signature, or the main subgraph.
 type function struct {
+	index           int // of the subgraph
 	sub             *graph.Subgraph
 	inputs, outputs []graph.NamedValue
 }
 
 // runs reports whether an event is of one of the function's own nodes, not of a
 // subgraph's that it calls.
-func (f *function) runs(e engine.Event) bool {
-	return e.Index < len(f.sub.Nodes) && e.Node == &f.sub.Nodes[e.Index]
-}
+func (f *function) runs(e engine.Event) bool { return e.Subgraph == f.index }
 
 // functionOf returns the function that the engine runs for a signature, nil if
 // there is none.
 func functionOf(m *graph.Model, signature string) *function {
 	if sig, ok := m.Signature(signature); ok {
-		return &function{m.Subgraphs[sig.Subgraph], sig.Inputs, sig.Outputs}
+		return &function{sig.Subgraph, m.Subgraphs[sig.Subgraph], sig.Inputs, sig.Outputs}
 	}
 	if signature != "" {
 		return nil

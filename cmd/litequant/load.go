@@ -164,7 +164,15 @@ func detectHead(name string, head []byte) (format, error) {
 		"litequant reads .tflite, .h5, .keras, SavedModel, frozen .pb and TF-Hub modules"}
 }
 
+// loadTFLite maps a file; it stays mapped until the program ends.
 func loadTFLite(a *app, _ context.Context, name string, _ cut) (*loaded, error) {
+	if name != "-" {
+		m, err := tflite.Map(name)
+		if err != nil {
+			return nil, err
+		}
+		return &loaded{graph: m.Model, file: m.File, size: int64(len(m.File))}, nil
+	}
 	file, err := a.readFile(name)
 	if err != nil {
 		return nil, err
