@@ -196,11 +196,14 @@ func declaredFact(g *graph.Subgraph, v *graph.Value, budget *int) (op.Fact, erro
 		*budget -= len(f.Const)
 	}
 	if v.DType.Bits() != 0 {
-		if n, err := v.Shape.Bytes(v.DType); err != nil {
+		n, err := v.Shape.Bytes(v.DType)
+		if err != nil {
 			return f, err
-		} else if n != len(f.Const) {
+		}
+		if n > len(f.Const) {
 			return f, fmt.Errorf("constant of type %v and shape %v takes %d bytes, has %d: %w", v.DType, v.Shape, n, len(f.Const), tensor.ErrMalformed)
 		}
+		f.Const = f.Const[:n] // TFLite ignores what follows
 	}
 	const widest = 8 // what a Go type is aligned to at most; vector loads need nothing
 	if !tensor.IsAligned(f.Const, max(1, min(v.DType.Size(), widest))) {

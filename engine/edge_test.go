@@ -111,7 +111,11 @@ func TestEndlessModels(t *testing.T) {
 		{"recursion", calling(), engine.Limits{}, tensor.ErrLimit, []string{`subgraph 0 "main": node 0 CALL`, "64 deep"}},
 	} {
 		for kind, k := range kinds {
-			ctx, cancel := context.WithTimeout(context.Background(), soon)
+			within := time.Minute
+			if c.reason == context.DeadlineExceeded {
+				within = soon
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), within)
 			r := newRunner(t, c.model, engine.Options{Kind: k, Limits: c.limits, Panics: true})
 			err := r.Invoke(ctx)
 			cancel()
@@ -233,6 +237,50 @@ func TestSignatures(t *testing.T) {
 	}
 }
 
+// TestSiblings: the signatures of a model share its variables, which a resize leaves
+// alone and a Reset empties.
+func TestSiblings(t *testing.T) {
+	m := parsed(t, `subgraph "set" inputs=%0 outputs=
+		%0 int32[1] "x"
+		%1 resource[] "v"
+		VAR_HANDLE() -> %1
+		ASSIGN_VARIABLE(%1 %0) ->
+	subgraph "get" inputs=%2 outputs=%1
+		%0 resource[] "v"
+		%1 int32[] "x"
+		%2 int32[1] "unused"
+		VAR_HANDLE() -> %0
+		READ_VARIABLE(%0) -> %1`)
+	m.Signatures = []graph.Signature{
+		{Key: "set", Inputs: []graph.NamedValue{{Name: "x", Value: 0}}},
+		{Key: "get", Subgraph: 1, Inputs: []graph.NamedValue{{Name: "unused", Value: 2}}, Outputs: []graph.NamedValue{{Name: "x", Value: 1}}},
+	}
+	set := must(must(engine.Compile(m, engine.Options{}))(t).NewRunner("set"))(t)
+	get := must(set.Sibling("get"))(t)
+	for k := range 3 {
+		s := tensor.Shape{k + 1}
+		if err := errors.Join(set.Resize("x", s), get.Resize("unused", s)); err != nil {
+			t.Fatal(err)
+		}
+		op.I32s(set.InputAt(0))[k] = 7
+		invoke(t, set)
+		if err := get.Resize("unused", tensor.Shape{9}); err != nil {
+			t.Fatal(err)
+		}
+		invoke(t, get)
+		if got := op.I32s(get.Output("x")); len(got) != k+1 || got[k] != 7 {
+			t.Errorf("read %v", got)
+		}
+	}
+	set.Reset()
+	if err := get.Invoke(context.Background()); !errors.Is(err, tensor.ErrMalformed) {
+		t.Errorf("after Reset: %v", err)
+	}
+	if _, err := get.Sibling("other"); !errors.Is(err, tensor.ErrMalformed) {
+		t.Errorf("an unknown signature: %v", err)
+	}
+}
+
 // TestUnusualOutputs: an input, a constant, a view of an input and one tensor twice;
 // an input that nothing reads.
 func TestUnusualOutputs(t *testing.T) {
@@ -271,6 +319,20 @@ func TestInputWithData(t *testing.T) {
 	copy(op.F32s(r.InputAt(0)), []float32{5, 6})
 	invoke(t, r)
 	if got := first + fmt.Sprint(op.F32s(r.OutputAt(0))); got != "[-1 -2][-5 -6]" || m.Main().Values[0].Const[3] != 0x3f {
+		t.Error(got)
+	}
+}
+
+// TestLongConstant: what follows a constant's elements does not count.
+func TestLongConstant(t *testing.T) {
+	m := parsed(t, `subgraph "" inputs=%0 outputs=%2
+		%0 float32[2] "x"
+		%1 float32[2] "c" const=AACAPwAAAEAAABBB
+		%2 float32[2] "y"
+		ADD(%0 %1) -> %2`)
+	r := newRunner(t, m, engine.Options{})
+	invoke(t, r)
+	if got := fmt.Sprint(op.F32s(r.OutputAt(0))); got != "[1 2]" {
 		t.Error(got)
 	}
 }
@@ -340,6 +402,40 @@ func TestSwappedStrings(t *testing.T) {
 	}
 }
 
+// TestPassedOnInALoop: the operand before the last turn, passed on beside what is twice
+// as long.
+func TestPassedOnInALoop(t *testing.T) {
+	m := parsed(t, `subgraph "main" inputs=%0,%1 outputs=%3,%4
+		%0 int32[] "n"
+		%1 int32[1] "x"
+		%2 int32[] "n'"
+		%3 int32[1] "x'"
+		%4 int32[1] "last"
+		WHILE(%0 %1 %1) -> %2 %3 %4 cond_subgraph_index=1 body_subgraph_index=2
+	subgraph "cond" inputs=%0,%1,%2 outputs=%4
+		%0 int32[] "n"
+		%1 int32[1] "x"
+		%2 int32[1] "last"
+		%3 int32[] "zero" const=AAAAAA==
+		%4 bool[] "more"
+		GREATER(%0 %3) -> %4
+	subgraph "body" inputs=%0,%1,%2 outputs=%4,%5,%1
+		%0 int32[] "n"
+		%1 int32[1] "x"
+		%2 int32[1] "last"
+		%3 int32[] "one" const=AQAAAA==
+		%4 int32[] "n-1"
+		%5 int32[2] "xx"
+		SUB(%0 %3) -> %4
+		CONCATENATION(%1 %1) -> %5`)
+	r := newRunner(t, m, engine.Options{Panics: true})
+	op.I32s(r.InputAt(0))[0], op.I32s(r.InputAt(1))[0] = 2, 7
+	invoke(t, r)
+	if got := fmt.Sprint(op.I32s(r.OutputAt(0)), op.I32s(r.OutputAt(1))); got != "[7 7 7 7] [7 7]" {
+		t.Error(got)
+	}
+}
+
 // TestSubgraphsThatDoNotFit: what calls and what is called contradict each other.
 func TestSubgraphsThatDoNotFit(t *testing.T) {
 	boolean := graph.Value{Name: "b", DType: tensor.Bool, Shape: tensor.Shape{2}, Const: []byte{1, 1}}
@@ -349,11 +445,14 @@ func TestSubgraphsThatDoNotFit(t *testing.T) {
 			body.Outputs = []graph.ValueID{body.Add(graph.Value{Name: "c", Shape: tensor.Shape{2}, Const: make([]byte, 8)})}
 		},
 		`the subgraph returns 2 results, the node has 1`: func(_, _, body *graph.Subgraph) { body.Outputs = append(body.Outputs, 0) },
-		`a condition with 2 results`:                     func(_, cond, _ *graph.Subgraph) { cond.Outputs = append(cond.Outputs, 0) },
-		`a condition of type bool and shape [2]`:         func(_, cond, _ *graph.Subgraph) { cond.Outputs[0] = cond.Add(boolean) },
-		`a condition of type float32 and shape [2]`:      func(_, cond, _ *graph.Subgraph) { cond.Outputs[0] = 0 },
-		`input "x" takes int64, got float32`:             func(_, cond, _ *graph.Subgraph) { cond.Values[0].DType = tensor.Int64 },
-		`subgraph 3 of 3`:                                func(main, _, _ *graph.Subgraph) { main.Nodes[0].Options = &fb.WhileOptionsT{CondSubgraphIndex: 3} },
+		`result 0 of the subgraph is int64, the node's float32`: func(_, _, body *graph.Subgraph) {
+			body.Outputs[0] = body.Add(graph.Value{Name: "c", DType: tensor.Int64, Shape: tensor.Shape{2}, Const: make([]byte, 16)})
+		},
+		`a condition with 2 results`:                func(_, cond, _ *graph.Subgraph) { cond.Outputs = append(cond.Outputs, 0) },
+		`a condition of type bool and shape [2]`:    func(_, cond, _ *graph.Subgraph) { cond.Outputs[0] = cond.Add(boolean) },
+		`a condition of type float32 and shape [2]`: func(_, cond, _ *graph.Subgraph) { cond.Outputs[0] = 0 },
+		`input "x" takes int64, got float32`:        func(_, cond, _ *graph.Subgraph) { cond.Values[0].DType = tensor.Int64 },
+		`subgraph 3 of 3`:                           func(main, _, _ *graph.Subgraph) { main.Nodes[0].Options = &fb.WhileOptionsT{CondSubgraphIndex: 3} },
 		`subgraph 2 "body": node 0 ADD: tensor 1 "v1": `: func(_, _, body *graph.Subgraph) {
 			body.Nodes[0].Inputs[1] = body.Add(graph.Value{Shape: tensor.Shape{3}, Const: make([]byte, 12)})
 		},

@@ -19,7 +19,7 @@ type function struct {
 // subgraph's variables reset.
 func (r *Runner) Subgraph(i int) (op.Function, error) {
 	if f := r.children[i]; f != nil {
-		if f.runner.plan != nil {
+		if f.runner.plan != nil && f.runner.plan.variables > 0 {
 			f.runner.resetVariables()
 		}
 		return f, nil

@@ -54,9 +54,20 @@ type Runner struct {
 
 // NewRunner makes a runner for a signature. "" stands for the only signature, or
 // for the main subgraph of a model that has none or several.
-func (p *Program) NewRunner(signature string) (r *Runner, err error) {
+func (p *Program) NewRunner(signature string) (*Runner, error) {
+	return p.newRunner(signature, &op.Resources{Limit: p.opts.Limits.Bytes})
+}
+
+// Sibling makes a runner for another signature that shares r's resources, as TFLite's
+// signatures do: what one assigns to a variable the other reads. The two belong to the
+// same goroutine, and a Reset of either empties the resources of both.
+func (r *Runner) Sibling(signature string) (*Runner, error) {
+	return r.prog.newRunner(signature, r.resources)
+}
+
+func (p *Program) newRunner(signature string, resources *op.Resources) (r *Runner, err error) {
 	defer p.opts.caught(&err)
-	r = &Runner{prog: p, sub: p.subs[0], resources: &op.Resources{Limit: p.opts.Limits.Bytes}, usage: &usage{limits: p.opts.Limits}}
+	r = &Runner{prog: p, sub: p.subs[0], resources: resources, usage: &usage{limits: p.opts.Limits}}
 	sig, ok := p.model.Signature(signature)
 	switch {
 	case ok:

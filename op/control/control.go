@@ -3,6 +3,7 @@ package control
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/litequant/litequant/graph"
 	"github.com/litequant/litequant/internal/schema"
@@ -32,7 +33,7 @@ func def(code schema.BuiltinOperator, operands op.Operands, since string, ref op
 var If = def(schema.IF, op.In("condition", op.B).MaybeIn("operands", op.Any).MaybeOut("results", op.Any), "1.15.0",
 	func(c *op.Call) (op.Kernel, error) {
 		o := graph.Options[fb.IfOptionsT](c.Node)
-		return op.Kernel{State: newBuffers, Run: func(r *op.Run) error {
+		return op.Kernel{State: newResults(c), Run: func(r *op.Run) error {
 			yes, err := truth(r.In[0])
 			if err != nil {
 				return err
@@ -49,7 +50,7 @@ var If = def(schema.IF, op.In("condition", op.B).MaybeIn("operands", op.Any).May
 var Call = def(schema.CALL, op.Operands{}.MaybeIn("operands", op.Any).MaybeOut("results", op.Any), "1.5.0",
 	func(c *op.Call) (op.Kernel, error) {
 		o := graph.Options[fb.CallOptionsT](c.Node)
-		return op.Kernel{State: newBuffers, Run: func(r *op.Run) error { return call(r, int(o.Subgraph), r.In) }}, nil
+		return op.Kernel{State: newResults(c), Run: func(r *op.Run) error { return call(r, int(o.Subgraph), r.In) }}, nil
 	})
 
 // CallOnce is CALL_ONCE: a subgraph without operands is called the first time.
@@ -77,12 +78,13 @@ var While = def(schema.WHILE, op.Operands{}.MaybeIn("operands", op.Any).MaybeOut
 		if len(c.In) != len(c.Out) {
 			return op.Kernel{}, fmt.Errorf("%d operands and %d results: %w", len(c.In), len(c.Out), tensor.ErrMalformed)
 		}
-		return op.Kernel{State: newBuffers, Run: func(r *op.Run) error {
-			return loop(r, int(o.CondSubgraphIndex), int(o.BodySubgraphIndex))
+		passed := passedThrough(c.Subgraphs, int(o.BodySubgraphIndex), len(c.In))
+		return op.Kernel{State: newResults(c), Run: func(r *op.Run) error {
+			return loop(r, int(o.CondSubgraphIndex), int(o.BodySubgraphIndex), passed)
 		}}, nil
 	})
 
-func loop(r *op.Run, condition, body int) error {
+func loop(r *op.Run, condition, body int, passed []int) error {
 	cond, err := r.Host.Subgraph(condition)
 	if err != nil {
 		return err
@@ -91,14 +93,14 @@ func loop(r *op.Run, condition, body int) error {
 	if err != nil {
 		return err
 	}
-	if err := results(r, r.In); err != nil {
+	if err := take(r, r.In, nil); err != nil {
 		return err
 	}
-	for {
+	for values := r.Out; ; {
 		if r.Stop() {
 			return op.ErrStopped
 		}
-		answer, err := cond.Call(r.Out)
+		answer, err := cond.Call(values)
 		if err != nil {
 			return err
 		}
@@ -108,14 +110,26 @@ func loop(r *op.Run, condition, body int) error {
 		if more, err := truth(answer[0]); err != nil || !more {
 			return err
 		}
-		out, err := next.Call(r.Out)
-		if err != nil {
+		if values, err = next.Call(r.Out); err != nil {
 			return err
 		}
-		if err := results(r, out); err != nil {
+		if err := take(r, values, passed); err != nil {
 			return err
 		}
 	}
+}
+
+// passedThrough tells which operand each of a subgraph's results is, -1 where it is
+// none.
+func passedThrough(subgraphs []*graph.Subgraph, i, results int) []int {
+	passed := make([]int, results)
+	for k := range passed {
+		passed[k] = -1
+		if i >= 0 && i < len(subgraphs) && k < len(subgraphs[i].Outputs) {
+			passed[k] = slices.Index(subgraphs[i].Inputs, subgraphs[i].Outputs[k])
+		}
+	}
+	return passed
 }
 
 // truth reads a condition: one bool.
@@ -135,30 +149,44 @@ func call(r *op.Run, subgraph int, in []tensor.Tensor) error {
 	if err != nil {
 		return err
 	}
-	return results(r, out)
+	return take(r, out, nil)
 }
 
-// buffers is the memory of a node's results, kept between invocations.
-type buffers struct{ data [][]byte }
+// results are a node's: what is declared, and memory that is kept between invocations.
+type results struct {
+	declared []op.Fact
+	data     [][]byte
+}
 
-func newBuffers() any { return new(buffers) }
+func newResults(c *op.Call) func() any {
+	declared := c.Out
+	return func() any { return &results{declared, make([][]byte, len(declared))} }
+}
 
-// results copies what a subgraph returned into the node's own memory.
-func results(r *op.Run, out []tensor.Tensor) error {
+// take copies what a subgraph returned into the node's own memory. passed says which
+// of its operands a result is: LiteRT's loops have the operands in the memory of the
+// results, so that an operand which became an earlier result is passed on as that.
+func take(r *op.Run, out []tensor.Tensor, passed []int) error {
 	if len(out) != len(r.Out) {
 		return fmt.Errorf("the subgraph returns %d results, the node has %d: %w", len(out), len(r.Out), tensor.ErrMalformed)
 	}
-	b := r.State.(*buffers)
-	for len(b.data) < len(out) {
-		b.data = append(b.data, nil)
-	}
+	own := r.State.(*results)
 	for i, t := range out {
-		if cap(b.data[i]) < len(t.Bytes()) {
-			b.data[i] = tensor.Aligned(len(t.Bytes()))
+		f := &own.declared[i]
+		if f.Present && f.DType != t.DType() {
+			return fmt.Errorf("result %d of the subgraph is %v, the node's %v: %w", i, t.DType(), f.DType, tensor.ErrType)
 		}
-		b.data[i] = b.data[i][:len(t.Bytes())]
-		copy(b.data[i], t.Bytes())
-		r.Out[i] = tensor.Raw(t.DType(), t.Shape(), t.Quant(), b.data[i])
+		data := t.Bytes()
+		if passed != nil && t.DType() != tensor.String {
+			if k := passed[i]; k >= 0 && k < i && len(own.data[k]) == len(data) {
+				data = own.data[k]
+			}
+		}
+		if cap(own.data[i]) < len(data) {
+			own.data[i] = tensor.Aligned(len(data))
+		}
+		own.data[i] = append(own.data[i][:0], data...)
+		r.Out[i] = tensor.Raw(t.DType(), t.Shape(), f.Quant, own.data[i])
 	}
 	return nil
 }

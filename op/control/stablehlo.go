@@ -15,7 +15,7 @@ import (
 var Composite = def(schema.STABLEHLO_COMPOSITE, op.Operands{}.ManyIn("operands", op.Any).MaybeOut("results", op.Any), "2.17.0",
 	func(c *op.Call) (op.Kernel, error) {
 		o := graph.Options[fb.StableHLOCompositeOptionsT](c.Node)
-		return op.Kernel{State: newBuffers, Run: func(r *op.Run) error { return call(r, int(o.DecompositionSubgraphIndex), r.In) }}, nil
+		return op.Kernel{State: newResults(c), Run: func(r *op.Run) error { return call(r, int(o.DecompositionSubgraphIndex), r.In) }}, nil
 	})
 
 // Case is STABLEHLO_CASE: operand 0 says which of several subgraphs is called with
@@ -26,7 +26,7 @@ var Case = def(schema.STABLEHLO_CASE, op.In("branch", op.I32).MaybeIn("operands"
 		if len(branches) == 0 {
 			return op.Kernel{}, fmt.Errorf("no branches: %w", tensor.ErrMalformed)
 		}
-		return op.Kernel{State: newBuffers, Run: func(r *op.Run) error {
+		return op.Kernel{State: newResults(c), Run: func(r *op.Run) error {
 			i := op.I32s(r.In[0])
 			if len(i) != 1 {
 				return fmt.Errorf("a branch number of shape %v: %w", r.In[0].Shape(), tensor.ErrShape)

@@ -29,8 +29,9 @@ var VarHandle = &op.Def{
 	},
 }
 
-// ReadVariable is READ_VARIABLE: the variable's value. It has the declared shape
-// where one of known dimensions is declared, else the variable's own.
+// ReadVariable is READ_VARIABLE: the variable's value. It has the declared shape,
+// with as many of the variable's elements as that takes and 1 for what may vary; the
+// variable's own shape where a scalar is declared.
 var ReadVariable = &op.Def{
 	Code:     graph.OpCode(schema.READ_VARIABLE),
 	Name:     "READ_VARIABLE",
@@ -42,7 +43,8 @@ var ReadVariable = &op.Def{
 	Quant:    untouched,
 	Ref: func(c *op.Call) (op.Kernel, error) {
 		out := c.Out[0]
-		return op.Kernel{State: func() any { return new(variable) }, Run: func(r *op.Run) error { return read(r, &out) }}, nil
+		out.Shape = fixed(out.Shape)
+		return op.Kernel{State: func() any { return new([]byte) }, Run: func(r *op.Run) error { return read(r, &out) }}, nil
 	},
 }
 
@@ -92,11 +94,7 @@ type variable struct {
 }
 
 func (v *variable) assign(t tensor.Tensor) {
-	if cap(v.data) < len(t.Bytes()) {
-		v.data = tensor.Aligned(len(t.Bytes()))
-	}
-	v.data = v.data[:len(t.Bytes())]
-	copy(v.data, t.Bytes())
+	v.data = overwrite(v.data, t.Bytes())
 	v.value = tensor.Raw(t.DType(), t.Shape().Clone(), t.Quant(), v.data)
 }
 
@@ -128,13 +126,37 @@ func read(r *op.Run, declared *op.Fact) error {
 	if v.value.DType() != declared.DType {
 		return fmt.Errorf("the variable holds %v, not %v: %w", v.value.DType(), declared.DType, tensor.ErrType)
 	}
-	own := r.State.(*variable)
-	own.assign(v.value)
-	r.Out[0] = own.value
-	if s := declared.Shape; len(s) > 0 && s.Known() {
-		if r.Out[0], err = own.value.Reshaped(s); err != nil {
-			return fmt.Errorf("the variable has shape %v: %w", own.value.Shape(), err)
+	shape, size := v.value.Shape(), len(v.data)
+	if len(declared.Shape) > 0 && declared.DType != tensor.String {
+		shape = declared.Shape
+		if size, err = shape.Bytes(declared.DType); err != nil {
+			return err
+		}
+		if size > len(v.data) {
+			return fmt.Errorf("the variable has shape %v, not %v: %w", v.value.Shape(), shape, tensor.ErrShape)
 		}
 	}
+	own := r.State.(*[]byte)
+	*own = overwrite(*own, v.data[:size])
+	r.Out[0] = tensor.Raw(declared.DType, shape, declared.Quant, *own)
 	return nil
+}
+
+// fixed is the shape with 1 for dimensions that may vary.
+func fixed(s tensor.Shape) tensor.Shape {
+	s = s.Clone()
+	for i := range s {
+		if s[i] < 0 {
+			s[i] = 1
+		}
+	}
+	return s
+}
+
+// overwrite copies src into the memory of dst, or into new memory if it does not fit.
+func overwrite(dst, src []byte) []byte {
+	if cap(dst) < len(src) {
+		dst = tensor.Aligned(len(src))
+	}
+	return append(dst[:0], src...)
 }

@@ -34,6 +34,14 @@ def branch(m, operands, fill):
     return n
 
 
+def remembering(f, x):
+    """An SVDF of a float32[1,2], whose state is a variable of its subgraph."""
+    weights = constant(f, np.float32([[1, 2], [3, 4]])), constant(f, np.float32([[1, 10, 100], [2, 20, 200]]))
+    v = f.value("float32", (1, 2))
+    f.op("SVDF", [x, *weights, None, f.value("float32", (1, 6), variable=True)], [v], options("SVDF", rank=1))
+    return v
+
+
 def case_of(name, operands, then, otherwise, data, results, shape=()):
     m = Program()
     branches = [branch(m, operands, b) for b in (then, otherwise)]
@@ -106,6 +114,8 @@ def if_(rng):
     m.op("IF", [c, *both], [h], options("If", thenSubgraphIndex=branches[0], elseSubgraphIndex=branches[1]))
     read(m, h, "int32", s)
     yield Case("handles", m, [[np.array(b), whole(rng, s), whole(rng, s)] for b in (True, False)])
+    x = ("float32", (1, 2))  # a variable of a branch is reset by each call
+    yield case_of("state", [x], lambda f, a: [remembering(f, a)], lambda f, a: [a], [np.float32([[1, 2]])], [x])
 
 
 def loop(m, operands, condition, body, results=None):
@@ -222,6 +232,39 @@ def while_(rng):
     m = Program()
     loop(m, COUNT + [("int32", (2,)), ("int32", (2,))], below, lambda f, i, n, a, b: [next_(f, i), n] + 2 * [node(f, "ADD", [a, b], "int32", (2,))])
     yield Case("twice", m, [t + [whole(rng, (2,)), whole(rng, (2,))] for t in turns])
+
+
+    x = ("float32", (1, 2))  # a variable of the body is reset by each loop, and when a shape changes
+    for i, grow in enumerate((False, True)):
+        m = Program()
+        loop(m, COUNT + [x, ("int32", (1,))], below, lambda f, i, n, a, y: [next_(f, i), n, remembering(f, constant(f, np.float32([[1, 2]]))),
+             node(f, "CONCATENATION", [y, y], "int32", (2,)) if grow else y])
+        yield Case(label("state", i), m, [t + [np.float32([[0, 0]]), np.int32([4])] for t in turns])
+    # Operands that are passed on in other places, to where LiteRT has overwritten them too.
+    for i, places in enumerate(((1, 0, 2), (1, 2, 0), (2, 0, 1), (0, 0, 1), (2, 2, 2))):
+        for new in HOW:
+            m = Program()
+
+            def permuted(f, i, n, *a):
+                first, *others = (a[k] for k in places)
+                return [next_(f, i), n, node(f, "NEG", [first], "int32", (2,)) if new else first, *others]
+
+            loop(m, COUNT + 3 * [("int32", (2,))], below, permuted)
+            yield Case(label("new" if new else "permuted", i), m, [t + [whole(rng, (2,)) for _ in range(3)] for t in turns])
+    m = Program()  # the count before the last one
+    loop(m, COUNT + [("int32", ())], below, lambda f, i, n, last: [next_(f, i), n, i])
+    yield Case("last", m, [t + [np.array(-1, np.int32)] for t in turns])
+
+
+@operator("STABLEHLO_COMPOSITE")
+def composite(rng):
+    m = Program()  # the same subgraph twice: a variable of it is reset by each call
+    s = (1, 2)
+    n = branch(m, [("float32", s)], lambda f, a: [remembering(f, a), constant(f, np.int32([1, 2])), a])
+    o = options("StableHLOComposite", name="test.state", decompositionSubgraphIndex=n, compositeAttributes=np.zeros(0, np.uint8))
+    for _ in range(2):
+        m.op("STABLEHLO_COMPOSITE", [m.input("float32", s)], [m.output("float32", s), m.output("int32", (2,)), m.output("float32", s)], o)
+    yield Case("twice", m, [[np.float32([[1, 2]]), np.float32([[k, -1]])] for k in range(3)])
 
 
 @operator("CALL_ONCE")

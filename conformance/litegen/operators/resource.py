@@ -26,8 +26,10 @@ def assign(m, handle, value):
     m.op("ASSIGN_VARIABLE", [handle, value], [], options("AssignVariable"))
 
 
-def read(m, handle, dtype, shape, output=True):
-    v = m.output(dtype, shape) if output else m.value(dtype, shape)
+def read(m, handle, dtype, shape, output=True, signature=None):
+    v = m.value(dtype, shape, signature=signature)
+    if output:
+        m.sub.outputs.append(v)
     m.op("READ_VARIABLE", [handle], [v], options("ReadVariable"))
     return v
 
@@ -107,6 +109,20 @@ def read_variable(rng):
     v = read(m, h, "float32", (), False)
     m.op("ADD", [v, v], [m.output("float32", ())], options("Add"))
     yield Case("resized", m, [[sample(rng, "float32", (n,))] for n in (2, 5, 1)])
+    # As many elements as the declared shape has: of a larger variable the first ones.
+    for i, (declared, signature) in enumerate((((1, 3), None), ((1, 3), (-1, 3)), ((2,), None), ((0, 3), None))):
+        m = Model()
+        h = variable(m)
+        assign(m, h, m.input("float32", (1, 3), signature=(-1, 3)))
+        read(m, h, "float32", declared, signature=signature)
+        yield Case(label("first", i), m, [[sample(rng, "float32", (n, 3))] for n in (1, 4, 2)])
+    # A variable keeps its value when an input is resized.
+    m = initialized(lambda f: assign(f, variable(f), constant(f, np.zeros(2, np.int32))))
+    x, h = m.input("int32", (1,), signature=(-1,)), variable(m)
+    total = m.value("int32", ())
+    m.op("SUM", [x, constant(m, np.int32([0]))], [total], options("Reducer"))
+    assign(m, h, add(m, read(m, h, "int32", (2,)), total, "int32", (2,)))
+    yield Case("kept-resized", m, [[sample(rng, "int32", (n,)) // 16] for n in (1, 1, 3, 3, 2)])
 
 
 @operator("ASSIGN_VARIABLE")
