@@ -1,6 +1,9 @@
 package simd
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Conv is the geometry of a 2-D convolution or pooling over NHWC images.
 //
@@ -186,49 +189,54 @@ func (lv *Level) Col2imF32(c *Conv, dst, src []float32, lds int) {
 }
 
 // MaxPoolF32 sets dst[p-p0], C elements for each output pixel p in [p0, p1), to
-// the maximum over the part of p's window that lies in src, [H, W, C]. Outputs
-// whose windows lie outside are left alone.
+// the maximum over the part of p's window that lies in src, [H, W, C]. It is the
+// lowest finite value at least, NaN never is the maximum.
 func (lv *Level) MaxPoolF32(c *Conv, dst, src []float32, p0, p1 int) {
-	maxPool(c, lv, (*Level).MaxF32, dst, src, p0, p1)
+	maxPool(c, lv, (*Level).MaxF32, -math.MaxFloat32, dst, src, p0, p1)
 }
 
 // MaxPoolU8 is MaxPoolF32 for uint8.
 func (lv *Level) MaxPoolU8(c *Conv, dst, src []uint8, p0, p1 int) {
-	maxPool(c, lv, (*Level).MaxU8, dst, src, p0, p1)
+	maxPool(c, lv, (*Level).MaxU8, 0, dst, src, p0, p1)
 }
 
 // MaxPoolI8 is MaxPoolF32 for int8.
 func (lv *Level) MaxPoolI8(c *Conv, dst, src []int8, p0, p1 int) {
-	maxPool(c, lv, (*Level).MaxI8, dst, src, p0, p1)
+	maxPool(c, lv, (*Level).MaxI8, math.MinInt8, dst, src, p0, p1)
 }
 
-func maxPool[T any](c *Conv, lv *Level, maxRow func(lv *Level, dst, x, y []T), dst, src []T, p0, p1 int) {
+func maxPool[T any](c *Conv, lv *Level, maxRow func(lv *Level, dst, x, y []T), lowest T, dst, src []T, p0, p1 int) {
 	c.check(p0, p1)
 	need("image", src, c.H, c.W*c.C, c.W*c.C)
 	need("pooled pixels", dst, p1-p0, c.C, c.C)
+	if p0 == p1 {
+		return
+	}
+	start := dst[(p1-p0-1)*c.C:][:c.C] // the last pixel, the others' maxima start from it
+	fillWith(start, lowest)
 	for p := p0; p < p1; p++ {
-		out := dst[(p-p0)*c.C:][:c.C]
+		out, sofar, outside := dst[(p-p0)*c.C:][:c.C], start, true
 		y, x := p/c.OutW*c.StrideH-c.PadTop, p%c.OutW*c.StrideW-c.PadLeft
-		first := true
 		for iy := y; iy < y+c.KH*c.DilationH; iy += c.DilationH {
 			for ix := x; ix < x+c.KW*c.DilationW; ix += c.DilationW {
-				if iy < 0 || iy >= c.H || ix < 0 || ix >= c.W {
-					continue
-				}
-				in := src[(iy*c.W+ix)*c.C:][:c.C]
-				if first {
-					copy(out, in)
-					first = false
-				} else {
-					maxRow(lv, out, out, in)
+				if iy >= 0 && iy < c.H && ix >= 0 && ix < c.W {
+					maxRow(lv, out, sofar, src[(iy*c.W+ix)*c.C:][:c.C])
+					sofar, outside = out, false
 				}
 			}
+		}
+		if outside {
+			copy(out, start)
 		}
 	}
 }
 
 func fillWith[T any](s []T, v T) {
-	for i := range s {
-		s[i] = v
+	if len(s) == 0 {
+		return
+	}
+	s[0] = v
+	for n := 1; n < len(s); n *= 2 {
+		copy(s[n:], s[:n])
 	}
 }

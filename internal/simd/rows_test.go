@@ -272,24 +272,25 @@ func TestMaxPool(t *testing.T) {
 			for i, v := range u {
 				f[i], s[i] = float32(v)-128, int8(v^0x80)
 			}
+			f[0], f[len(f)-1], f[len(f)/2] = float32(math.NaN()), float32(math.Inf(-1)), float32(math.NaN())
+			s[0], s[len(s)-1], s[len(s)/2] = -128, -128, -128
+			u[0], u[len(u)-1], u[len(u)/2] = 0, 0, 0
 			n := c.Pixels() * c.C
-			df, ds, du := fill(n, func() float32 { return 999 }), make([]int8, n), make([]uint8, n)
+			df, ds, du := make([]float32, n), make([]int8, n), make([]uint8, n)
 			lv.MaxPoolF32(&c, df, f, 0, c.Pixels())
 			lv.MaxPoolI8(&c, ds, s, 0, c.Pixels())
 			lv.MaxPoolU8(&c, du, u, 0, c.Pixels())
 			for i := range n {
-				want, any := float32(math.Inf(-1)), false
+				want := float32(-math.MaxFloat32)
 				for ky := range c.KH {
 					for kx := range c.KW {
-						if v, ok := c.at(f, i/c.C, ky, kx, i%c.C); ok {
-							want, any = max(want, v), true
+						if v, ok := c.at(f, i/c.C, ky, kx, i%c.C); ok && v > want {
+							want = v
 						}
 					}
 				}
-				if !any {
-					want = 999
-				}
-				if df[i] != want || any && (float32(ds[i]) != want || float32(du[i])-128 != want) {
+				integer := max(want, -128)
+				if df[i] != want || float32(ds[i]) != integer || float32(du[i])-128 != integer {
 					t.Fatalf("%+v: element %d = %g %d %d, want %g", c, i, df[i], ds[i], du[i], want)
 				}
 			}

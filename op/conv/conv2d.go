@@ -70,17 +70,29 @@ type Params struct {
 // ParamsOf reads the options of a CONV_2D or DEPTHWISE_CONV_2D node for a filter
 // of the given shape.
 func ParamsOf(n *graph.Node, filter tensor.Shape) (Params, error) {
-	var p Params
+	p, err := optionsOf(n)
+	if err != nil {
+		return p, err
+	}
+	return p.over(filter)
+}
+
+// optionsOf reads the options; the window's size is the filter's.
+func optionsOf(n *graph.Node) (Params, error) {
+	axis := func(stride, dilation int32) window.Axis {
+		return window.Axis{Stride: int(stride), Dilation: int(dilation)}
+	}
 	switch o := n.Options.(type) {
 	case *fb.Conv2DOptionsT:
-		p = Params{Padding: o.Padding, Act: o.FusedActivationFunction}
-		p.H, p.W = window.Axis{Stride: int(o.StrideH), Dilation: int(o.DilationHFactor)}, window.Axis{Stride: int(o.StrideW), Dilation: int(o.DilationWFactor)}
+		return Params{o.Padding, axis(o.StrideH, o.DilationHFactor), axis(o.StrideW, o.DilationWFactor), o.FusedActivationFunction, false}, nil
 	case *fb.DepthwiseConv2DOptionsT:
-		p = Params{Padding: o.Padding, Act: o.FusedActivationFunction, Depthwise: true}
-		p.H, p.W = window.Axis{Stride: int(o.StrideH), Dilation: int(o.DilationHFactor)}, window.Axis{Stride: int(o.StrideW), Dilation: int(o.DilationWFactor)}
-	default:
-		return p, fmt.Errorf("options are missing: %w", tensor.ErrMalformed)
+		return Params{o.Padding, axis(o.StrideH, o.DilationHFactor), axis(o.StrideW, o.DilationWFactor), o.FusedActivationFunction, true}, nil
 	}
+	return Params{}, fmt.Errorf("options are missing: %w", tensor.ErrMalformed)
+}
+
+// over returns the options for a filter of the given shape.
+func (p Params) over(filter tensor.Shape) (Params, error) {
 	if len(filter) != 4 {
 		return p, fmt.Errorf("filter of shape %v, want rank 4: %w", filter, tensor.ErrShape)
 	}
@@ -115,10 +127,8 @@ func conv2DFacts(c *op.Call) error {
 	} else if channels > 0 && (filter.Shape[3] < 1 || channels%filter.Shape[3] != 0 || out%(channels/filter.Shape[3]) != 0) {
 		return fmt.Errorf("filter %v for %d input channels: %w", filter.Shape, channels, tensor.ErrShape)
 	}
-	if c.Has(2) && !c.In[2].Unknown && !c.In[2].Shape.Equal(tensor.Shape{out}) {
-		if n, err := c.In[2].Shape.Elems(); err != nil || n != out {
-			return fmt.Errorf("bias of shape %v for %d channels: %w", c.In[2].Shape, out, tensor.ErrShape)
-		}
+	if err := checkChannels(out, filter, c.In[2:]); err != nil {
+		return err
 	}
 	h, err := p.H.Out(p.Padding, in.Shape[1])
 	if err != nil {
@@ -129,6 +139,21 @@ func conv2DFacts(c *op.Call) error {
 		return err
 	}
 	c.Out[0].Shape, c.Out[0].Unknown = tensor.Shape{in.Shape[0], h, w, out}, false
+	return nil
+}
+
+// checkChannels tests the filter's scales and the optional bias, of which there is one
+// for each of n channels.
+func checkChannels(n int, filter *op.Fact, bias []op.Fact) error {
+	if k := len(filter.Quant.Scales); filter.DType != tensor.Float32 && k > 1 && k != n {
+		return fmt.Errorf("%d scales for %d channels: %w", k, n, tensor.ErrMalformed)
+	}
+	if len(bias) == 0 || !bias[0].Present || bias[0].Unknown {
+		return nil
+	}
+	if k, err := bias[0].Shape.Elems(); err != nil || k != n {
+		return fmt.Errorf("bias of shape %v for %d channels: %w", bias[0].Shape, n, tensor.ErrShape)
+	}
 	return nil
 }
 

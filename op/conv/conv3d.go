@@ -33,39 +33,29 @@ var Conv3DTranspose = &op.Def{
 	Since: []string{"2.6.0"},
 	Quant: op.Quant{None: true},
 	Ref: func(c *op.Call) (op.Kernel, error) {
-		t, err := conv3DTransposeParams(c.Node, &c.In[transposeFilter])
+		t, err := conv3DTransposeParams(c.Node)
 		if err != nil {
 			return op.Kernel{}, err
 		}
-		return floatScatter(c, t, transposeInput, transposeFilter, transposeBias)
+		return floatScatter(t, transposeInput, transposeFilter, transposeBias)
 	},
 }
 
-// axes3D reads the options and the window's size of a filter [KD,KH,KW,…].
-func axes3D(n *graph.Node, filter *op.Fact) (*fb.Conv3DOptionsT, [3]window.Axis, error) {
+// axes3D reads the options; the window's size is the filter's.
+func axes3D(n *graph.Node) (*fb.Conv3DOptionsT, [3]window.Axis, error) {
 	o, ok := n.Options.(*fb.Conv3DOptionsT)
 	if !ok {
 		return nil, [3]window.Axis{}, fmt.Errorf("options are missing: %w", tensor.ErrMalformed)
 	}
-	if filter.Unknown || len(filter.Shape) != 5 || !filter.Shape.Known() {
-		return nil, [3]window.Axis{}, fmt.Errorf("filter of shape %v, want rank 5: %w", filter.Shape, tensor.ErrShape)
-	}
-	a := [3]window.Axis{
+	return o, [3]window.Axis{
 		{Stride: int(o.StrideD), Dilation: int(o.DilationDFactor)},
 		{Stride: int(o.StrideH), Dilation: int(o.DilationHFactor)},
 		{Stride: int(o.StrideW), Dilation: int(o.DilationWFactor)},
-	}
-	for i := range a {
-		a[i].Kernel = filter.Shape[i]
-		if err := a[i].Valid(); err != nil {
-			return nil, a, err
-		}
-	}
-	return o, a, nil
+	}, nil
 }
 
-func conv3DTransposeParams(n *graph.Node, filter *op.Fact) (*transposed, error) {
-	o, a, err := axes3D(n, filter)
+func conv3DTransposeParams(n *graph.Node) (*transposed, error) {
+	o, a, err := axes3D(n)
 	if err != nil {
 		return nil, err
 	}
@@ -77,21 +67,26 @@ func conv3DFacts(c *op.Call) error {
 	if in.Unknown || filter.Unknown || !filter.Shape.Known() {
 		return op.ErrLater
 	}
-	o, axes, err := axes3D(c.Node, filter)
+	o, axes, err := axes3D(c.Node)
 	if err != nil {
 		return err
+	}
+	if len(filter.Shape) != 5 {
+		return fmt.Errorf("filter of shape %v, want rank 5: %w", filter.Shape, tensor.ErrShape)
 	}
 	if len(in.Shape) != 5 || in.Shape[4] >= 0 && in.Shape[4] != filter.Shape[3] {
 		return fmt.Errorf("input %v for filter %v: %w", in.Shape, filter.Shape, tensor.ErrShape)
 	}
 	channels := filter.Shape[4]
-	if c.Has(2) && !c.In[2].Unknown {
-		if n, err := c.In[2].Shape.Elems(); err != nil || n != channels {
-			return fmt.Errorf("bias of shape %v for %d channels: %w", c.In[2].Shape, channels, tensor.ErrShape)
-		}
+	if err := checkChannels(channels, filter, c.In[2:]); err != nil {
+		return err
 	}
 	out := tensor.Shape{in.Shape[0], 0, 0, 0, channels}
 	for i, a := range axes {
+		a.Kernel = filter.Shape[i]
+		if err := a.Valid(); err != nil {
+			return err
+		}
 		if out[i+1], err = a.Out(o.Padding, in.Shape[i+1]); err != nil {
 			return err
 		}
@@ -101,7 +96,7 @@ func conv3DFacts(c *op.Call) error {
 }
 
 func conv3D(c *op.Call) (op.Kernel, error) {
-	o, axes, err := axes3D(c.Node, &c.In[1])
+	o, axes, err := axes3D(c.Node)
 	if err != nil {
 		return op.Kernel{}, err
 	}
@@ -110,12 +105,10 @@ func conv3D(c *op.Call) (op.Kernel, error) {
 		return op.Kernel{}, err
 	}
 	return op.Kernel{Run: func(r *op.Run) error {
-		if err := c.In[1].Fixed(r, 1); err != nil {
-			return err
-		}
 		v := volume{axes: axes, in: r.In[0].Shape(), out: r.Out[0].Shape(), x: op.F32s(r.In[0]), w: op.F32s(r.In[1])}
-		for i := range v.before {
-			v.before[i] = axes[i].Before(v.in[i+1], v.out[i+1])
+		for i := range v.axes {
+			v.axes[i].Kernel = r.In[1].Shape()[i]
+			v.before[i] = v.axes[i].Before(v.in[i+1], v.out[i+1])
 		}
 		out, bias := op.F32s(r.Out[0]), op.OptF32s(r.In, 2)
 		return v.each(r, func(sum float32, c, i int) {

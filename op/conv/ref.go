@@ -21,9 +21,10 @@ type shapeOf struct {
 }
 
 // bounds reads an invocation's shapes.
-func bounds(c *op.Call, p Params, r *op.Run) (shapeOf, error) {
+func bounds(p Params, r *op.Run) (shapeOf, error) {
 	in, filter, out := r.In[0].Shape(), r.In[1].Shape(), r.Out[0].Shape()
-	if err := c.In[1].Fixed(r, 1); err != nil {
+	p, err := p.over(filter)
+	if err != nil {
 		return shapeOf{}, err
 	}
 	s := shapeOf{Params: p, batch: in[0], inH: in[1], inW: in[2], inC: in[3], outH: out[1], outW: out[2], outC: out[3]}
@@ -85,23 +86,8 @@ func oneSum[I, W, A number](s *shapeOf, b, y, x, c int, in []I, filter []W, zero
 	return sum
 }
 
-// prepare reads the options against the filter's shape.
-func prepare(c *op.Call) (Params, error) {
-	if c.In[1].Unknown || !c.In[1].Shape.Known() {
-		return Params{}, fmt.Errorf("filter of unknown shape: %w", tensor.ErrUnsupported)
-	}
-	return ParamsOf(c.Node, c.In[1].Shape)
-}
-
-func channels(p Params, filter tensor.Shape) int {
-	if p.Depthwise {
-		return filter[3]
-	}
-	return filter[0]
-}
-
 func convFloat(c *op.Call) (op.Kernel, error) {
-	p, err := prepare(c)
+	p, err := optionsOf(c.Node)
 	if err != nil {
 		return op.Kernel{}, err
 	}
@@ -110,7 +96,7 @@ func convFloat(c *op.Call) (op.Kernel, error) {
 		return op.Kernel{}, err
 	}
 	return op.Kernel{Run: func(r *op.Run) error {
-		s, err := bounds(c, p, r)
+		s, err := bounds(p, r)
 		if err != nil {
 			return err
 		}
@@ -126,7 +112,7 @@ func convFloat(c *op.Call) (op.Kernel, error) {
 
 // prepareQuantized prepares an integer convolution with weights of the given types.
 func prepareQuantized(c *op.Call, weights op.Types) (Params, *op.Requant, error) {
-	p, err := prepare(c)
+	p, err := optionsOf(c.Node)
 	if err != nil {
 		return p, nil, err
 	}
@@ -138,7 +124,8 @@ func prepareQuantized(c *op.Call, weights op.Types) (Params, *op.Requant, error)
 }
 
 // Requant is the step from an integer convolution's sums to its outputs: uint8
-// takes the product of the scales in float, the others in double and per channel.
+// takes the product of the scales in float, the others in double and, where there are
+// several, per channel.
 func Requant(c *op.Call, p Params) (*op.Requant, error) {
 	in, filter, out := &c.In[0], &c.In[1], &c.Out[0]
 	if out.DType != in.DType {
@@ -147,14 +134,25 @@ func Requant(c *op.Call, p Params) (*op.Requant, error) {
 	if err := op.CheckActivations(in, out); err != nil {
 		return nil, err
 	}
-	factors := op.PerTensorFactor(in, filter, out)
-	if in.DType != tensor.UInt8 {
-		var err error
-		if factors, err = op.PerChannelFactors(in, filter, out, channels(p, filter.Shape)); err != nil {
-			return nil, err
-		}
+	if in.DType == tensor.UInt8 {
+		return op.NewRequant(op.PerTensorFactor(in, filter, out), p.Act, out)
+	}
+	if p.Depthwise {
+		filter = withoutZero(filter)
+	}
+	factors, err := op.PerChannelFactors(in, filter, out, max(1, len(filter.Quant.Scales)))
+	if err != nil {
+		return nil, err
 	}
 	return op.NewRequant(factors, p.Act, out)
+}
+
+// withoutZero is a filter of int8 for the kernels that ignore its zero points: all but
+// CONV_2D's, which refuses them.
+func withoutZero(filter *op.Fact) *op.Fact {
+	f := *filter
+	f.Quant.ZeroPoints = nil
+	return &f
 }
 
 // convInt8 takes int8 and int4 filters.
@@ -167,7 +165,7 @@ func convInt8(c *op.Call) (op.Kernel, error) {
 	return op.Kernel{
 		Temp: func(in, _ []tensor.Shape) (int, error) { return filter.Temp(in) },
 		Run: func(r *op.Run) error {
-			s, err := bounds(c, p, r)
+			s, err := bounds(p, r)
 			if err != nil {
 				return err
 			}
@@ -189,7 +187,7 @@ func convUint8(c *op.Call) (op.Kernel, error) {
 	}
 	zero, filterZero := int32(c.In[0].Quant.Zero()), int32(c.In[1].Quant.Zero())
 	return op.Kernel{Run: func(r *op.Run) error {
-		s, err := bounds(c, p, r)
+		s, err := bounds(p, r)
 		if err != nil {
 			return err
 		}
@@ -211,7 +209,7 @@ func convInt16(c *op.Call) (op.Kernel, error) {
 	return op.Kernel{
 		Temp: func(in, _ []tensor.Shape) (int, error) { return filter.Temp(in) },
 		Run: func(r *op.Run) error {
-			s, err := bounds(c, p, r)
+			s, err := bounds(p, r)
 			if err != nil {
 				return err
 			}
@@ -231,7 +229,7 @@ func convInt16(c *op.Call) (op.Kernel, error) {
 // convHybrid is the dynamic range form: float activations are quantized for each
 // image, asymmetrically where the filter has a scale per channel.
 func convHybrid(c *op.Call) (op.Kernel, error) {
-	p, err := prepare(c)
+	p, err := optionsOf(c.Node)
 	if err != nil {
 		return op.Kernel{}, err
 	}
@@ -239,7 +237,7 @@ func convHybrid(c *op.Call) (op.Kernel, error) {
 	if err != nil {
 		return op.Kernel{}, err
 	}
-	scales, err := c.In[1].ChannelScales(channels(p, c.In[1].Shape), c.In[1].DType != tensor.UInt8)
+	scales, err := c.In[1].ChannelScales(max(1, len(c.In[1].Quant.Scales)), false)
 	if err != nil {
 		return op.Kernel{}, err
 	}
@@ -254,7 +252,7 @@ func convHybrid(c *op.Call) (op.Kernel, error) {
 			return n + image, err
 		},
 		Run: func(r *op.Run) error {
-			s, err := bounds(c, p, r)
+			s, err := bounds(p, r)
 			if err != nil {
 				return err
 			}
@@ -307,7 +305,7 @@ func NewHybrid(p Params, whole bool, scales []float32) Hybrid {
 // Real is the real value of channel c's sum over activations of the given scale.
 func (h *Hybrid) Real(sum int32, c int, scale float32) float32 {
 	if h.product {
-		return float32(sum) * float32(h.scales[c]*scale)
+		return float32(sum) * float32(h.scales[c%len(h.scales)]*scale)
 	}
-	return float32(float32(float32(sum)*h.scales[c]) * scale)
+	return float32(float32(float32(sum)*h.scales[c%len(h.scales)]) * scale)
 }

@@ -35,7 +35,7 @@ func (t *transposed) kernel(filter tensor.Shape) error {
 }
 
 // check tests the shapes of input, filter, bias and result against each other.
-func (t *transposed) check(in, filter, bias *op.Fact, out tensor.Shape) error {
+func (t *transposed) check(in, filter *op.Fact, bias []op.Fact, out tensor.Shape) error {
 	if err := t.kernel(filter.Shape); err != nil {
 		return err
 	}
@@ -43,10 +43,8 @@ func (t *transposed) check(in, filter, bias *op.Fact, out tensor.Shape) error {
 	if len(in.Shape) != last+1 || len(out) != last+1 {
 		return fmt.Errorf("input %v for output %v: %w", in.Shape, out, tensor.ErrShape)
 	}
-	if bias != nil && bias.Present && !bias.Unknown {
-		if n, err := bias.Shape.Elems(); err != nil || n != filter.Shape[t.outChannels] {
-			return fmt.Errorf("bias of shape %v for %d channels: %w", bias.Shape, filter.Shape[t.outChannels], tensor.ErrShape)
-		}
+	if err := checkChannels(filter.Shape[t.outChannels], filter, bias); err != nil {
+		return err
 	}
 	same := func(a, b int) bool { return a == b || a < 0 || b < 0 }
 	if !same(in.Shape[0], out[0]) || !same(in.Shape[last], filter.Shape[t.inChannels]) || !same(out[last], filter.Shape[t.outChannels]) {
@@ -73,32 +71,27 @@ type scatter struct {
 	filterPos, filterOut int // filter strides by position and by output channel
 }
 
-// bounds reads the shapes of an invocation of a kernel that was made for c; input
-// and filter are operands.
-func (t *transposed) bounds(c *op.Call, r *op.Run, input, filter int) (scatter, error) {
-	if err := c.In[filter].Fixed(r, filter); err != nil {
-		return scatter{}, err
-	}
-	in, out := r.In[input].Shape(), r.Out[0].Shape()
+// bounds reads the shapes of an invocation; input and filter are operands.
+func (t *transposed) bounds(r *op.Run, input, filter int) scatter {
+	in, w, out := r.In[input].Shape(), r.In[filter].Shape(), r.Out[0].Shape()
 	last := len(t.axes) + 1
 	s := scatter{batch: in[0], inC: in[last], outC: out[last]}
 	for i := range s.axes {
 		s.in[i], s.out[i], s.axes[i] = 1, 1, window.Axis{Kernel: 1, Stride: 1, Dilation: 1}
 	}
+	positions := 1
 	for i, a := range t.axes {
 		k := len(s.axes) - len(t.axes) + i
+		a.Kernel = w[t.spatial+i]
 		s.in[k], s.out[k], s.axes[k] = in[i+1], out[i+1], a
 		s.before[k] = a.Before(out[i+1], in[i+1])
+		positions *= a.Kernel
 	}
 	s.filterPos, s.filterOut = s.inC*s.outC, s.inC
 	if t.outChannels == 0 {
-		positions := 1
-		for _, a := range t.axes {
-			positions *= a.Kernel
-		}
 		s.filterPos, s.filterOut = s.inC, positions*s.inC
 	}
-	return s, nil
+	return s
 }
 
 // each visits every product: the index of the result's element in its image b, its
@@ -170,16 +163,13 @@ func products[I, W, A number](r *op.Run, s *scatter, in []I, filter []W, zeroIn,
 }
 
 // floatScatter is the kernel over float32, for operands at the given indices.
-func floatScatter(c *op.Call, t *transposed, in, filter, bias int) (op.Kernel, error) {
+func floatScatter(t *transposed, in, filter, bias int) (op.Kernel, error) {
 	lo, hi, err := op.FloatRange(t.act)
 	if err != nil {
 		return op.Kernel{}, err
 	}
 	return op.Kernel{Run: func(r *op.Run) error {
-		s, err := t.bounds(c, r, in, filter)
-		if err != nil {
-			return err
-		}
+		s := t.bounds(r, in, filter)
 		out, b := op.F32s(r.Out[0]), op.OptF32s(r.In, bias)
 		for i := range s.batch {
 			image := out[i*s.image() : (i+1)*s.image()]

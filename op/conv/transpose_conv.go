@@ -54,19 +54,15 @@ func transposeVersion(c *op.Call) int {
 	return 1
 }
 
-func transposeParams(n *graph.Node, filter *op.Fact) (*transposed, error) {
+func transposeParams(n *graph.Node) (*transposed, error) {
 	o, ok := n.Options.(*fb.TransposeConvOptionsT)
 	if !ok {
 		return nil, fmt.Errorf("options are missing: %w", tensor.ErrMalformed)
 	}
-	t := &transposed{
+	return &transposed{
 		padding: o.Padding, act: o.FusedActivationFunction, outChannels: 0, spatial: 1, inChannels: 3,
 		axes: []window.Axis{{Stride: int(o.StrideH), Dilation: 1}, {Stride: int(o.StrideW), Dilation: 1}},
-	}
-	if filter.Unknown {
-		return nil, fmt.Errorf("filter of unknown shape: %w", tensor.ErrUnsupported)
-	}
-	return t, t.kernel(filter.Shape)
+	}, nil
 }
 
 func transposeFacts(c *op.Call) error {
@@ -76,12 +72,12 @@ func transposeFacts(c *op.Call) error {
 // transposedFacts is the shape rule of transposed convolutions whose operand 0 is
 // the result's shape. The batch is the input's, as in XNNPACK: files hold constant
 // shapes for a batch of 1.
-func transposedFacts(c *op.Call, params func(*graph.Node, *op.Fact) (*transposed, error)) error {
+func transposedFacts(c *op.Call, params func(*graph.Node) (*transposed, error)) error {
 	in, filter := &c.In[transposeInput], &c.In[transposeFilter]
 	if in.Unknown || filter.Unknown || !filter.Shape.Known() {
 		return op.ErrLater
 	}
-	t, err := params(c.Node, filter)
+	t, err := params(c.Node)
 	if err != nil {
 		return err
 	}
@@ -94,30 +90,26 @@ func transposedFacts(c *op.Call, params func(*graph.Node, *op.Fact) (*transposed
 			return fmt.Errorf("output shape %v: %w", dims, tensor.ErrShape)
 		}
 	}
-	var bias *op.Fact
-	if c.Has(transposeBias) {
-		bias = &c.In[transposeBias]
-	}
 	if len(dims) > 0 && len(in.Shape) > 0 {
 		dims[0] = in.Shape[0]
 	}
 	c.Out[0].Shape, c.Out[0].Unknown = dims, false
-	return t.check(in, filter, bias, dims)
+	return t.check(in, filter, c.In[transposeBias:], dims)
 }
 
 func transposeFloat(c *op.Call) (op.Kernel, error) {
-	t, err := transposeParams(c.Node, &c.In[transposeFilter])
+	t, err := transposeParams(c.Node)
 	if err != nil {
 		return op.Kernel{}, err
 	}
-	return floatScatter(c, t, transposeInput, transposeFilter, transposeBias)
+	return floatScatter(t, transposeInput, transposeFilter, transposeBias)
 }
 
 // transposeRequant prepares an integer kernel with a filter of one type; uint8
 // takes the product of the scales in float, the others in double and per channel.
 func transposeRequant(c *op.Call, weights tensor.DType) (*transposed, *op.Requant, error) {
 	in, filter, out := &c.In[transposeInput], &c.In[transposeFilter], &c.Out[0]
-	t, err := transposeParams(c.Node, filter)
+	t, err := transposeParams(c.Node)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -134,7 +126,7 @@ func transposeRequant(c *op.Call, weights tensor.DType) (*transposed, *op.Requan
 		q, err := op.NewRequant(op.PerTensorFactor(in, filter, out), t.act, out)
 		return t, q, err
 	}
-	factors, err := op.PerChannelFactors(in, filter, out, filter.Shape[0])
+	factors, err := op.PerChannelFactors(in, withoutZero(filter), out, max(1, len(filter.Quant.Scales)))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -157,10 +149,7 @@ func transposeInt8(c *op.Call) (op.Kernel, error) {
 	}
 	zero := int32(c.In[transposeInput].Quant.Zero())
 	return op.Kernel{Temp: accumulators(4), Run: func(r *op.Run) error {
-		s, err := t.bounds(c, r, transposeInput, transposeFilter)
-		if err != nil {
-			return err
-		}
+		s := t.bounds(r, transposeInput, transposeFilter)
 		out, bias := op.I8s(r.Out[0]), op.BiasOperand(r.In, transposeBias)
 		acc := tensor.View[int32](r.Temp)[:s.image()]
 		return products(r, &s, op.I8s(r.In[transposeInput]), op.I8s(r.In[transposeFilter]), zero, 0, acc, func(sum int32, c, i int) {
@@ -176,10 +165,7 @@ func transposeUint8(c *op.Call) (op.Kernel, error) {
 	}
 	zeroIn, zeroW := int32(c.In[transposeInput].Quant.Zero()), int32(c.In[transposeFilter].Quant.Zero())
 	return op.Kernel{Temp: accumulators(4), Run: func(r *op.Run) error {
-		s, err := t.bounds(c, r, transposeInput, transposeFilter)
-		if err != nil {
-			return err
-		}
+		s := t.bounds(r, transposeInput, transposeFilter)
 		out, bias := r.Out[0].Bytes(), op.BiasOperand(r.In, transposeBias)
 		acc := tensor.View[int32](r.Temp)[:s.image()]
 		return products(r, &s, r.In[transposeInput].Bytes(), r.In[transposeFilter].Bytes(), zeroIn, zeroW, acc, func(sum int32, c, i int) {
@@ -200,10 +186,7 @@ func transposeInt16(c *op.Call) (op.Kernel, error) {
 		narrow = c.In[transposeBias].DType == tensor.Int32
 	}
 	return op.Kernel{Temp: accumulators(8), Run: func(r *op.Run) error {
-		s, err := t.bounds(c, r, transposeInput, transposeFilter)
-		if err != nil {
-			return err
-		}
+		s := t.bounds(r, transposeInput, transposeFilter)
 		out, bias := op.I16s(r.Out[0]), op.BiasOperand(r.In, transposeBias)
 		acc := tensor.View[int64](r.Temp)[:s.image()]
 		return products(r, &s, op.I16s(r.In[transposeInput]), op.I8s(r.In[transposeFilter]), 0, 0, acc, func(sum int64, c, i int) {
@@ -220,11 +203,11 @@ func transposeInt16(c *op.Call) (op.Kernel, error) {
 // transposeHybrid is the dynamic range form: each image is quantized
 // asymmetrically, and every product is scaled before it is added.
 func transposeHybrid(c *op.Call) (op.Kernel, error) {
-	t, err := transposeParams(c.Node, &c.In[transposeFilter])
+	t, err := transposeParams(c.Node)
 	if err != nil {
 		return op.Kernel{}, err
 	}
-	scales, err := c.In[transposeFilter].ChannelScales(c.In[transposeFilter].Shape[0], true)
+	scales, err := c.In[transposeFilter].ChannelScales(max(1, len(c.In[transposeFilter].Quant.Scales)), false)
 	if err != nil {
 		return op.Kernel{}, err
 	}
@@ -235,10 +218,7 @@ func transposeHybrid(c *op.Call) (op.Kernel, error) {
 	return op.Kernel{
 		Temp: func(in, _ []tensor.Shape) (int, error) { return in[transposeInput][1:].Elems() },
 		Run: func(r *op.Run) error {
-			s, err := t.bounds(c, r, transposeInput, transposeFilter)
-			if err != nil {
-				return err
-			}
+			s := t.bounds(r, transposeInput, transposeFilter)
 			in, w, bias := op.F32s(r.In[transposeInput]), op.I8s(r.In[transposeFilter]), op.OptF32s(r.In, transposeBias)
 			q := tensor.View[int8](r.Temp)
 			for b := range s.batch {
@@ -247,7 +227,7 @@ func transposeHybrid(c *op.Call) (op.Kernel, error) {
 				scale, zero := op.QuantizeAsymmetric(in[b*len(q):(b+1)*len(q)], q)
 				err := s.each(r, b, func(out, c, i, k int) {
 					p := (int32(q[i-b*len(q)]) - zero) * int32(w[k])
-					image[out] += float32(float32(float32(p)*scales[c]) * scale)
+					image[out] += float32(float32(float32(p)*scales[c%len(scales)]) * scale)
 				})
 				if err != nil {
 					return err
@@ -261,8 +241,9 @@ func transposeHybrid(c *op.Call) (op.Kernel, error) {
 
 // TransposeConvBias is MediaPipe's Convolution2DTransposeBias: input [N,h,w,I],
 // filter [O,KH,KW,I], bias [O]. Its options are a TfLiteTransposeConvParams. The
-// result has the declared size where that fits the input, and otherwise is h·stride
-// high with padding SAME and (h − 1)·stride + KH with VALID.
+// result is h·stride high with padding SAME and (h − 1)·stride + KH with VALID, in the
+// former case less and in the latter plus as much as makes it differ from the declared
+// size by a whole number of strides.
 var TransposeConvBias = &op.Def{
 	Code:     graph.Custom,
 	Name:     "Convolution2DTransposeBias",
@@ -270,18 +251,18 @@ var TransposeConvBias = &op.Def{
 	Facts:    transposeBiasFacts,
 	Quant:    op.Quant{None: true},
 	Ref: func(c *op.Call) (op.Kernel, error) {
-		t, err := transposeBiasParams(c.Node, &c.In[1])
+		t, err := transposeBiasParams(c.Node)
 		if err != nil {
 			return op.Kernel{}, err
 		}
-		return floatScatter(c, t, 0, 1, 2)
+		return floatScatter(t, 0, 1, 2)
 	},
 }
 
 // C's TfLitePadding, which has another zero than the schema's.
 var customPadding = map[int32]fb.Padding{1: fb.PaddingSAME, 2: fb.PaddingVALID}
 
-func transposeBiasParams(n *graph.Node, filter *op.Fact) (*transposed, error) {
+func transposeBiasParams(n *graph.Node) (*transposed, error) {
 	if len(n.CustomOptions) < 12 {
 		return nil, fmt.Errorf("custom options of %d bytes, want 12: %w", len(n.CustomOptions), tensor.ErrMalformed)
 	}
@@ -290,14 +271,10 @@ func transposeBiasParams(n *graph.Node, filter *op.Fact) (*transposed, error) {
 	if !ok {
 		return nil, fmt.Errorf("padding %d: %w", field(0), tensor.ErrMalformed)
 	}
-	t := &transposed{
+	return &transposed{
 		padding: padding, outChannels: 0, spatial: 1, inChannels: 3,
 		axes: []window.Axis{{Stride: int(field(2)), Dilation: 1}, {Stride: int(field(1)), Dilation: 1}},
-	}
-	if filter.Unknown {
-		return nil, fmt.Errorf("filter of unknown shape: %w", tensor.ErrUnsupported)
-	}
-	return t, t.kernel(filter.Shape)
+	}, nil
 }
 
 func transposeBiasFacts(c *op.Call) error {
@@ -305,28 +282,24 @@ func transposeBiasFacts(c *op.Call) error {
 	if in.Unknown || filter.Unknown || !filter.Shape.Known() {
 		return op.ErrLater
 	}
-	t, err := transposeBiasParams(c.Node, filter)
+	t, err := transposeBiasParams(c.Node)
 	if err != nil {
+		return err
+	}
+	if err := t.kernel(filter.Shape); err != nil {
 		return err
 	}
 	if len(in.Shape) != 4 {
 		return fmt.Errorf("input of shape %v, want [N,H,W,C]: %w", in.Shape, tensor.ErrShape)
 	}
-	if d := &c.Out[0]; !d.Unknown && len(d.Shape) == 4 && d.Shape[1] >= 0 && d.Shape[2] >= 0 {
-		out := tensor.Shape{in.Shape[0], d.Shape[1], d.Shape[2], filter.Shape[0]}
-		if t.check(in, filter, &c.In[2], out) == nil {
-			d.Shape = out
-			return nil
-		}
+	declared := c.Out[0].Shape
+	if c.Out[0].Unknown || len(declared) != 4 {
+		declared = make(tensor.Shape, 4)
 	}
-	out := tensor.Shape{in.Shape[0], in.Shape[1], in.Shape[2], filter.Shape[0]}
+	out := tensor.Shape{in.Shape[0], 0, 0, filter.Shape[0]}
 	for i, a := range t.axes {
-		switch n := in.Shape[i+1]; {
-		case n < 0:
-		case t.padding == fb.PaddingSAME:
-			out[i+1] = n * a.Stride
-		default:
-			out[i+1] = max(0, (n-1)*a.Stride+a.Kernel)
+		if out[i+1], err = transposeBiasOut(t.padding, a, in.Shape[i+1], max(0, declared[i+1])); err != nil {
+			return err
 		}
 	}
 	c.Out[0].Shape, c.Out[0].Unknown = out, false
@@ -336,5 +309,17 @@ func transposeBiasFacts(c *op.Call) error {
 	if _, err := out.Elems(); err != nil {
 		return err
 	}
-	return t.check(in, filter, &c.In[2], out)
+	return t.check(in, filter, c.In[2:], out)
+}
+
+// transposeBiasOut is the size of the result along an axis on which n elements lie.
+func transposeBiasOut(p fb.Padding, a window.Axis, n, declared int) (int, error) {
+	out, err := window.Spread(n, a.Stride)
+	switch {
+	case err != nil || out < 0:
+		return out, err
+	case p == fb.PaddingSAME:
+		return max(0, out-(a.Stride-declared%a.Stride)%a.Stride), nil
+	}
+	return max(0, out-a.Stride+a.Kernel+max(0, declared-a.Kernel)%a.Stride), nil
 }

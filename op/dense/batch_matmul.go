@@ -110,14 +110,30 @@ func dimFromEnd(s tensor.Shape, n int) int {
 
 // matrices is a batched product's loop bounds and strides.
 type matrices struct {
-	batch                [maxRank - 2]int // the result's axes before the last two
-	lBatch, rBatch       [maxRank - 2]int // steps along them, 0 where they broadcast
+	batch                steps // the result's axes before the last two
+	lBatch, rBatch       steps // along them, in elements; 0 where they broadcast
 	rows, columns, depth int
 	lRow, lDepth         int
 	rColumn, rDepth      int
 }
 
-func matricesOf(o *fb.BatchMatMulOptionsT, l, r, out tensor.Shape) matrices {
+// steps has a number for each axis before the last two.
+type steps [maxRank - 2]int
+
+// at is where the matrices of index b start.
+func (s steps) at(b steps) int { return b[0]*s[0] + b[1]*s[1] + b[2]*s[2] }
+
+// of returns n for the axes that do not broadcast.
+func (s steps) of(n int) steps {
+	for i := range s {
+		if s[i] != 0 {
+			s[i] = n
+		}
+	}
+	return s
+}
+
+func matricesOf(o *fb.BatchMatMulOptionsT, l, r tensor.Shape) matrices {
 	var m matrices
 	m.rows, m.depth = lastTwo(l, o.AdjX)
 	_, m.columns = lastTwo(r, o.AdjY)
@@ -133,8 +149,10 @@ func matricesOf(o *fb.BatchMatMulOptionsT, l, r, out tensor.Shape) matrices {
 	for i := len(m.batch) - 1; i >= 0; i-- {
 		n := maxRank - i
 		a, b := dimFromEnd(l, n), dimFromEnd(r, n)
-		m.batch[i] = dimFromEnd(out, n)
-		if a != 1 {
+		m.batch[i] = a
+		if a == 1 {
+			m.batch[i] = b
+		} else {
 			m.lBatch[i] = lStep
 		}
 		if b != 1 {
@@ -145,8 +163,8 @@ func matricesOf(o *fb.BatchMatMulOptionsT, l, r, out tensor.Shape) matrices {
 	return m
 }
 
-// each visits the matrices: where they start in the operands and the result.
-func (m *matrices) each(r *op.Run, f func(lAt, rAt, outAt int)) error {
+// each visits the matrices: their index, and where the result's starts.
+func (m *matrices) each(r *op.Run, f func(b steps, out int)) error {
 	out := 0
 	for b0 := range m.batch[0] {
 		for b1 := range m.batch[1] {
@@ -154,7 +172,7 @@ func (m *matrices) each(r *op.Run, f func(lAt, rAt, outAt int)) error {
 				if r.Stop() {
 					return op.ErrStopped
 				}
-				f(b0*m.lBatch[0]+b1*m.lBatch[1]+b2*m.lBatch[2], b0*m.rBatch[0]+b1*m.rBatch[1]+b2*m.rBatch[2], out)
+				f(steps{b0, b1, b2}, out)
 				out += m.rows * m.columns
 			}
 		}
@@ -164,15 +182,16 @@ func (m *matrices) each(r *op.Run, f func(lAt, rAt, outAt int)) error {
 
 // eachSum computes every element's sum of (lhs − zeroL)·(rhs − zeroR).
 func eachSum[L, R, A integer | ~float32](r *op.Run, o *fb.BatchMatMulOptionsT, l []L, rhs []R, zeroL, zeroR A, emit func(sum A, i int)) error {
-	m := matricesOf(o, r.In[0].Shape(), r.In[1].Shape(), r.Out[0].Shape())
-	return m.each(r, func(lAt, rAt, outAt int) {
+	m := matricesOf(o, r.In[0].Shape(), r.In[1].Shape())
+	return m.each(r, func(b steps, out int) {
+		lAt, rAt := m.lBatch.at(b), m.rBatch.at(b)
 		for i := range m.rows {
 			for j := range m.columns {
 				var sum A
 				for k := range m.depth {
 					sum += A((A(l[lAt+i*m.lRow+k*m.lDepth]) - zeroL) * (A(rhs[rAt+j*m.rColumn+k*m.rDepth]) - zeroR))
 				}
-				emit(sum, outAt+i*m.columns+j)
+				emit(sum, out+i*m.columns+j)
 			}
 		}
 	})
@@ -238,49 +257,4 @@ func batchInt16[R int8 | int16](c *op.Call) (op.Kernel, error) {
 		out := op.I16s(r.Out[0])
 		return eachSum(r, o, op.I16s(r.In[0]), tensor.View[R](r.In[1].Bytes()), 0, 0, func(sum int64, i int) { out[i] = int16(q.ApplyWide(sum, 0)) })
 	}}, nil
-}
-
-// batchHybrid quantizes each row of the lhs on the way in. The rhs has one scale,
-// or one a column.
-func batchHybrid(c *op.Call) (op.Kernel, error) {
-	o := graph.Options[fb.BatchMatMulOptionsT](c.Node)
-	w := &c.In[1]
-	if w.Unknown || len(w.Shape) < minRank {
-		return op.Kernel{}, fmt.Errorf("rhs of unknown shape: %w", tensor.ErrUnsupported)
-	}
-	_, columns := lastTwo(w.Shape, o.AdjY)
-	scales, err := w.ChannelScales(max(columns, 1), true)
-	if err != nil {
-		return op.Kernel{}, err
-	}
-	quantize := op.QuantizeSymmetric
-	if o.AsymmetricQuantizeInputs {
-		quantize = op.QuantizeAsymmetric
-	}
-	return op.Kernel{
-		Temp: func(in, _ []tensor.Shape) (int, error) {
-			_, depth := lastTwo(in[0], o.AdjX)
-			return 5 * depth, nil // a row and its integers
-		},
-		Run: func(r *op.Run) error {
-			m := matricesOf(o, r.In[0].Shape(), r.In[1].Shape(), r.Out[0].Shape())
-			l, rhs, out := op.F32s(r.In[0]), op.I8s(r.In[1]), op.F32s(r.Out[0])
-			row, q := tensor.View[float32](r.Temp)[:m.depth], tensor.View[int8](r.Temp[4*m.depth:])[:m.depth]
-			return m.each(r, func(lAt, rAt, outAt int) {
-				for i := range m.rows {
-					for k := range row {
-						row[k] = l[lAt+i*m.lRow+k*m.lDepth]
-					}
-					scale, zero := quantize(row, q)
-					for j := range m.columns {
-						var sum int32
-						for k, v := range q {
-							sum += (int32(v) - zero) * int32(rhs[rAt+j*m.rColumn+k*m.rDepth])
-						}
-						out[outAt+i*m.columns+j] = float32(scale*scales[j%len(scales)]) * float32(sum)
-					}
-				}
-			})
-		},
-	}, nil
 }

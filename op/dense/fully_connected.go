@@ -14,8 +14,8 @@ import (
 // Defs lists the package's operators.
 var Defs = []*op.Def{FullyConnected, BatchMatMul}
 
-// FullyConnected is FULLY_CONNECTED: input of any shape whose size is a multiple
-// of K, weights [N,K], bias [N]; output [size/K, N], or with keep_num_dims the
+// FullyConnected is FULLY_CONNECTED: input of any shape, weights [N,K], bias [N];
+// output [size/K, N], elements left over being ignored, or with keep_num_dims the
 // input's shape with N last. Shuffled weights have a second result, the shuffled
 // input.
 var FullyConnected = &op.Def{
@@ -42,17 +42,23 @@ var FullyConnected = &op.Def{
 		if !ok {
 			return op.Kernel{}, fmt.Errorf("%v input with %v weights and %v output: %w", f.input, f.weights, f.output, tensor.ErrUnsupported)
 		}
-		if w := &c.In[1]; !w.Unknown && len(w.Shape) == 2 && w.Shape[1] == 0 {
-			return op.Kernel{Run: noDepth}, nil
-		}
-		return mk(c)
+		k, err := mk(c)
+		return unlessEmpty(k), err
 	},
 }
 
-// noDepth is the product of matrices without columns: LiteRT leaves the bias out.
-func noDepth(r *op.Run) error {
-	clear(r.Out[0].Bytes())
-	return nil
+// unlessEmpty makes the product of matrices without columns 0: LiteRT leaves the bias
+// out.
+func unlessEmpty(k op.Kernel) op.Kernel {
+	run := k.Run
+	k.Run = func(r *op.Run) error {
+		if _, depth := weightsShape(r); depth == 0 {
+			clear(r.Out[0].Bytes())
+			return nil
+		}
+		return run(r)
+	}
+	return k
 }
 
 // form is a combination of element types.
@@ -94,6 +100,9 @@ func facts(c *op.Call) error {
 			return fmt.Errorf("bias of shape %v for %d units: %w", c.In[2].Shape, units, tensor.ErrShape)
 		}
 	}
+	if n := len(w.Quant.Scales); w.DType != tensor.Float32 && n > 1 && n != units {
+		return fmt.Errorf("%d scales for %d units: %w", n, units, tensor.ErrMalformed)
+	}
 	out, err := outShape(in.Shape, units, depth, o.KeepNumDims)
 	c.Out[0].Shape, c.Out[0].Unknown = out, false
 	if err == nil && (shuffled(c) || len(c.Out) > 1) {
@@ -128,9 +137,6 @@ func outShape(in tensor.Shape, units, depth int, keep bool) (tensor.Shape, error
 	if depth == 0 {
 		n, err = in[:max(len(in)-1, 0)].Elems()
 		return tensor.Shape{n, units}, err
-	}
-	if n%depth != 0 {
-		return nil, fmt.Errorf("input %v for weights of depth %d: %w", in, depth, tensor.ErrShape)
 	}
 	return tensor.Shape{n / depth, units}, nil
 }

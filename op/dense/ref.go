@@ -28,13 +28,19 @@ func rows(r *op.Run, units int, f func(row, unit int)) error {
 	return nil
 }
 
+// weightsShape returns the numbers of units and of inputs.
+func weightsShape(r *op.Run) (units, depth int) {
+	w := r.In[1].Shape()
+	return w[0], w[1]
+}
+
 func refFloat(c *op.Call) (op.Kernel, error) {
 	lo, hi, err := op.FloatRange(activation(c))
 	if err != nil {
 		return op.Kernel{}, err
 	}
 	return op.Kernel{Run: func(r *op.Run) error {
-		units, depth := r.In[1].Shape()[0], r.In[1].Shape()[1]
+		units, depth := weightsShape(r)
 		x, w, out, bias := op.F32s(r.In[0]), op.F32s(r.In[1]), op.F32s(r.Out[0]), op.OptF32s(r.In, 2)
 		return rows(r, units, func(row, unit int) {
 			sum := float32(0)
@@ -79,7 +85,7 @@ func NewRequant(c *op.Call, weights tensor.DType) (*Requant, error) {
 
 func newRequant(c *op.Call) (*Requant, error) {
 	in, w, out := &c.In[0], &c.In[1], &c.Out[0]
-	if err := checkOperands(c); err != nil {
+	if err := op.CheckActivations(in, out); err != nil {
 		return nil, err
 	}
 	scales, err := factors(in, w, out)
@@ -91,29 +97,15 @@ func newRequant(c *op.Call) (*Requant, error) {
 	return q, err
 }
 
-func checkOperands(c *op.Call) error {
-	if err := op.CheckActivations(&c.In[0], &c.Out[0]); err != nil {
-		return err
-	}
-	return knownWeights(c)
-}
-
-func knownWeights(c *op.Call) error {
-	if w := &c.In[1]; w.Unknown || len(w.Shape) != 2 || w.Shape[0] < 0 || w.Shape[1] < 0 {
-		return fmt.Errorf("weights of unknown shape: %w", tensor.ErrUnsupported)
-	}
-	return nil
-}
-
 // fixedRequant is the requantization with a fixed-point multiplier, which int16 and
 // sparse weights have.
 func fixedRequant(c *op.Call) (*op.Requant, error) {
 	in, w, out := &c.In[0], &c.In[1], &c.Out[0]
-	if err := checkOperands(c); err != nil {
+	if err := op.CheckActivations(in, out); err != nil {
 		return nil, err
 	}
 	if w.Quant.PerAxis() {
-		f, err := op.PerChannelFactors(in, w, out, w.Shape[0])
+		f, err := channelFactors(in, w, out)
 		if err != nil {
 			return nil, err
 		}
@@ -126,15 +118,53 @@ func fixedRequant(c *op.Call) (*op.Requant, error) {
 }
 
 // factors is input scale · weight scale / output scale in double precision, one
-// a unit or one for all; only the latter allows weights a zero point.
+// a unit or one for all.
 func factors(in, w, out *op.Fact) ([]float64, error) {
 	if w.Quant.PerAxis() {
-		return op.PerChannelFactors(in, w, out, w.Shape[0])
+		return channelFactors(in, w, out)
 	}
 	if err := w.Quantized(); err != nil {
 		return nil, err
 	}
 	return []float64{float64(in.Quant.Scale()) * float64(w.Quant.Scale()) / float64(out.Quant.Scale())}, nil
+}
+
+func biasType(c *op.Call) fb.TensorType {
+	return graph.Options[fb.FullyConnectedOptionsT](c.Node).QuantizedBiasType
+}
+
+// NarrowSums reports whether the sums of 16x8 have 32 bits: with an int32 bias, or
+// without bias where the options say so.
+func NarrowSums(c *op.Call) bool {
+	if c.Has(2) {
+		return c.In[2].DType == tensor.Int32
+	}
+	return biasType(c) == fb.TensorTypeINT32
+}
+
+// narrowBias is the bias of kernels that read one of int64 as int32 words, as LiteRT
+// does.
+func narrowBias(r *op.Run) op.BiasValues {
+	if len(r.In) < 3 {
+		return op.BiasValues{}
+	}
+	words := [1]tensor.Tensor{tensor.Raw(tensor.Int32, r.In[2].Shape(), tensor.Quant{}, r.In[2].Bytes())}
+	return op.BiasOperand(words[:], 0)
+}
+
+func channelFactors(in, w, out *op.Fact) ([]float64, error) {
+	symmetric := *w
+	symmetric.Quant.ZeroPoints = nil
+	return op.PerChannelFactors(in, &symmetric, out, len(w.Quant.Scales))
+}
+
+// weightsZero is the zero point of the weights. Those of weights with several scales
+// do not count.
+func weightsZero(w *op.Fact) int64 {
+	if w.Quant.PerAxis() {
+		return 0
+	}
+	return w.Quant.Zero()
 }
 
 type integer interface {
@@ -161,8 +191,8 @@ func int8Requantizer(c *op.Call) (requantizer, error) {
 		return q.Apply, err
 	}
 	q, err := fixedRequant(c)
-	if err == nil && c.In[1].Quant.Zero() != 0 {
-		return nil, fmt.Errorf("sparse weights with zero point %d: %w", c.In[1].Quant.Zero(), tensor.ErrUnsupported)
+	if z := weightsZero(&c.In[1]); err == nil && z != 0 {
+		return nil, fmt.Errorf("sparse weights with zero point %d: %w", z, tensor.ErrUnsupported)
 	}
 	return func(sum int64, unit int) int32 { return q.Apply(int32(sum), unit) }, err
 }
@@ -177,15 +207,12 @@ func refInt8(c *op.Call) (op.Kernel, error) {
 	if err != nil {
 		return op.Kernel{}, err
 	}
-	zeroX, zeroW := int32(c.In[0].Quant.Zero()), int32(c.In[1].Quant.Zero())
+	zeroX, zeroW := int32(c.In[0].Quant.Zero()), int32(weightsZero(&c.In[1]))
 	return op.Kernel{
 		Temp: func(in, _ []tensor.Shape) (int, error) { return weights.Temp(in) },
 		Run: func(r *op.Run) error {
-			if err := c.In[1].Fixed(r, 1); err != nil {
-				return err
-			}
-			units, depth := c.In[1].Shape[0], c.In[1].Shape[1]
-			x, w, out, bias := op.I8s(r.In[0]), weights.Values(r, r.Temp), op.I8s(r.Out[0]), op.BiasOperand(r.In, 2)
+			units, depth := weightsShape(r)
+			x, w, out, bias := op.I8s(r.In[0]), weights.Values(r, r.Temp), op.I8s(r.Out[0]), narrowBias(r)
 			return rows(r, units, func(row, unit int) {
 				sum := dot(x[row*depth:(row+1)*depth], w[unit*depth:], zeroX, zeroW)
 				out[row*units+unit] = int8(apply(int64(sum+int32(bias.At(unit))), unit))
@@ -213,11 +240,8 @@ func refUint8[O uint8 | int16](c *op.Call) (op.Kernel, error) {
 	}
 	zeroX, zeroW := int32(c.In[0].Quant.Zero()), int32(c.In[1].Quant.Zero())
 	return op.Kernel{Run: func(r *op.Run) error {
-		if err := c.In[1].Fixed(r, 1); err != nil {
-			return err
-		}
-		units, depth := c.In[1].Shape[0], c.In[1].Shape[1]
-		x, w, out, bias := r.In[0].Bytes(), r.In[1].Bytes(), tensor.View[O](r.Out[0].Bytes()), op.BiasOperand(r.In, 2)
+		units, depth := weightsShape(r)
+		x, w, out, bias := r.In[0].Bytes(), r.In[1].Bytes(), tensor.View[O](r.Out[0].Bytes()), narrowBias(r)
 		return rows(r, units, func(row, unit int) {
 			sum := dot(x[row*depth:(row+1)*depth], w[unit*depth:], zeroX, zeroW)
 			out[row*units+unit] = O(q.Apply(int64(sum+int32(bias.At(unit))), unit))
@@ -235,15 +259,12 @@ func refInt16(c *op.Call) (op.Kernel, error) {
 	if err != nil {
 		return op.Kernel{}, err
 	}
-	narrow := c.Has(2) && c.In[2].DType == tensor.Int32
-	zeroW := int64(c.In[1].Quant.Zero())
+	narrow := NarrowSums(c)
+	zeroW := weightsZero(&c.In[1])
 	return op.Kernel{
 		Temp: func(in, _ []tensor.Shape) (int, error) { return weights.Temp(in) },
 		Run: func(r *op.Run) error {
-			if err := c.In[1].Fixed(r, 1); err != nil {
-				return err
-			}
-			units, depth := c.In[1].Shape[0], c.In[1].Shape[1]
+			units, depth := weightsShape(r)
 			x, w, out, bias := op.I16s(r.In[0]), weights.Values(r, r.Temp), op.I16s(r.Out[0]), op.BiasOperand(r.In, 2)
 			return rows(r, units, func(row, unit int) {
 				sum := dot(x[row*depth:(row+1)*depth], w[unit*depth:], 0, zeroW) + bias.At(unit)
@@ -256,19 +277,20 @@ func refInt16(c *op.Call) (op.Kernel, error) {
 	}, nil
 }
 
-// refInt16x16 has int16 weights, whose sums keep 64 bits whatever the bias is.
+// refInt16x16 has int16 weights, whose sums keep 64 bits whatever the bias is. That is
+// read as int32 unless the options say int64.
 func refInt16x16(c *op.Call) (op.Kernel, error) {
 	q, err := fixedRequant(c)
 	if err != nil {
 		return op.Kernel{}, err
 	}
-	zeroW := int64(c.In[1].Quant.Zero())
+	zeroW, wide := weightsZero(&c.In[1]), biasType(c) == fb.TensorTypeINT64
 	return op.Kernel{Run: func(r *op.Run) error {
-		if err := c.In[1].Fixed(r, 1); err != nil {
-			return err
+		units, depth := weightsShape(r)
+		x, w, out, bias := op.I16s(r.In[0]), op.I16s(r.In[1]), op.I16s(r.Out[0]), narrowBias(r)
+		if wide {
+			bias = op.BiasOperand(r.In, 2)
 		}
-		units, depth := c.In[1].Shape[0], c.In[1].Shape[1]
-		x, w, out, bias := op.I16s(r.In[0]), op.I16s(r.In[1]), op.I16s(r.Out[0]), op.BiasOperand(r.In, 2)
 		return rows(r, units, func(row, unit int) {
 			sum := dot(x[row*depth:(row+1)*depth], w[unit*depth:], 0, zeroW)
 			out[row*units+unit] = int16(q.ApplyWide(sum+bias.At(unit), unit))

@@ -39,11 +39,8 @@ func refShuffled(c *op.Call) (op.Kernel, error) {
 		return op.Kernel{}, err
 	}
 	return op.Kernel{Run: func(r *op.Run) error {
-		if err := c.In[1].Fixed(r, 1); err != nil {
-			return err
-		}
-		units, depth := c.In[1].Shape[0], c.In[1].Shape[1]
-		x, w, out, bias := r.Out[1].Bytes(), r.In[1].Bytes(), op.I16s(r.Out[0]), op.BiasOperand(r.In, 2)
+		units, depth := weightsShape(r)
+		x, w, out, bias := r.Out[1].Bytes(), r.In[1].Bytes(), op.I16s(r.Out[0]), narrowBias(r)
 		batch := r.Out[0].Shape()[0]
 		shuffle(x, r.In[0].Bytes(), batch, depth)
 		return rows(r, units, func(row, unit int) {

@@ -143,8 +143,8 @@ func unpoolFacts(c *op.Call) error {
 	}
 	out := in.Shape.Clone()
 	for i, a := range []window.Axis{p.H, p.W} {
-		if out[i+1] >= 0 {
-			out[i+1] *= a.Kernel
+		if out[i+1], err = window.Spread(out[i+1], a.Kernel); err != nil {
+			return err
 		}
 	}
 	c.Out[0].Shape, c.Out[0].Unknown = out, false

@@ -45,6 +45,7 @@ func TestCustomFacts(t *testing.T) {
 		{"short options", MaxPoolArgmax, make([]byte, 23), []op.Fact{operand(1, 5, 7, 4)}, nil, tensor.ErrMalformed},
 		{"rank 3", MaxPoolArgmax, params(1, 3, 2, 3, 2), []op.Fact{operand(5, 7, 4)}, nil, tensor.ErrShape},
 		{"inverse", MaxUnpool, params(2, 3, 2, 3, 2), []op.Fact{operand(1, 5, 7, 4), operand(1, 5, 7, 4)}, tensor.Shape{1, 10, 21, 4}, nil},
+		{"inverse beyond reason", MaxUnpool, params(2, 1<<20, 1<<20, 1<<20, 1<<20), []op.Fact{operand(0, 1<<12, 7, 4), operand(0, 1<<12, 7, 4)}, nil, tensor.ErrLimit},
 		{"indices of another shape", MaxUnpool, params(2, 3, 2, 3, 2), []op.Fact{operand(1, 5, 7, 4), operand(1, 5, 7, 3)}, nil, tensor.ErrShape},
 	} {
 		call := &op.Call{Node: &graph.Node{Op: graph.Custom, Custom: c.def.Name, CustomOptions: c.options}, In: c.in, Out: make([]op.Fact, len(c.def.Operands.Outs))}

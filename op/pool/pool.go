@@ -100,17 +100,19 @@ func facts(c *op.Call) error {
 	return err
 }
 
-// out is the shape of the result for an input of the given shape.
+// out is the shape of the result for an input of the given shape. Windows that do
+// not fit leave it without elements; LiteRT looks at the width first, and at the
+// height no more if that fails.
 func (p *Params) out(in tensor.Shape) (tensor.Shape, error) {
 	if len(in) != 4 {
 		return nil, fmt.Errorf("input of shape %v, want [N,H,W,C]: %w", in, tensor.ErrShape)
 	}
-	h, err := p.H.Out(p.Padding, in[1])
-	if err != nil {
-		return nil, err
+	h, errH := p.H.Out(p.Padding, in[1])
+	w, errW := p.W.Out(p.Padding, in[2])
+	if errH != nil || errW != nil {
+		h = 0
 	}
-	w, err := p.W.Out(p.Padding, in[2])
-	return tensor.Shape{in[0], h, w, in[3]}, err
+	return tensor.Shape{in[0], h, w, in[3]}, nil
 }
 
 func version(c *op.Call) int {

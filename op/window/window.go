@@ -4,6 +4,7 @@ package window
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/litequant/litequant/internal/schema/fb"
 	"github.com/litequant/litequant/tensor"
@@ -19,7 +20,7 @@ func (a Axis) Extent() int { return (a.Kernel-1)*a.Dilation + 1 }
 
 // Valid reports whether the numbers make a window.
 func (a Axis) Valid() error {
-	const most = 1 << 20 // keeps every product below far from overflow
+	const most = 1 << 20 // an int32 holds a window's extent, with the check below
 	for _, v := range []struct {
 		name string
 		n    int
@@ -27,6 +28,9 @@ func (a Axis) Valid() error {
 		if v.n < 1 || v.n > most {
 			return fmt.Errorf("%s %d: %w", v.name, v.n, tensor.ErrMalformed)
 		}
+	}
+	if int64(a.Kernel)*int64(a.Dilation) > 1<<30 {
+		return fmt.Errorf("window of %d at dilation %d: %w", a.Kernel, a.Dilation, tensor.ErrLimit)
 	}
 	return nil
 }
@@ -44,6 +48,18 @@ func (a Axis) Out(p fb.Padding, in int) (int, error) {
 		return 0, fmt.Errorf("a window of %d does not fit into %d: %w", a.Extent(), in, tensor.ErrShape)
 	}
 	return out, nil
+}
+
+// Spread returns the number of elements n windows side by side cover, n·step; -1
+// stays -1.
+func Spread(n, step int) (int, error) {
+	switch {
+	case n < 0:
+		return -1, nil
+	case n > math.MaxInt32/step:
+		return 0, fmt.Errorf("%d windows of %d: %w", n, step, tensor.ErrLimit)
+	}
+	return n * step, nil
 }
 
 // Before returns the padding before the first element: half of what is needed,

@@ -172,3 +172,36 @@ def depthwise(rng):
                 o["padding"] = SAME
             m, x = convolve(rng, mode, dict(o, version=version), depthwise=True)
             yield Case(label(mode, i, m=o["multiplier"], s=o["stride"], d=o["dilation"], p=o["padding"], a=o["act"]), m, x)
+
+
+UNIT = dict(strideH=1, strideW=1, dilationHFactor=1, dilationWFactor=1)
+
+
+@operator("CONV_2D")
+def conv2d_resized(rng):
+    """Operands resized between invocations: more channels make it a grouped convolution, filters change in size."""
+    for k in (3, 16):
+        m = Model()
+        x, w, b = m.input("float32", [1, 6, 6, k]), m.input("float32", [4, 3, 3, k]), m.input("float32", [4])
+        m.op("CONV_2D", [x, w, b], [m.output("float32", [1, 6, 6, 4])], options("Conv2D", **UNIT))
+        steps = [([1, 6, 6, k], [4, 3, 3, k]), ([2, 5, 7, k], [7, 2, 3, k]), ([1, 5, 5, 2], [3, 1, 1, 2]), ([1, 6, 6, 2 * k], [4, 3, 3, k])]
+        yield Case(label("resized-filter", k), m, [[floats(rng, s) for s in (*two, two[1][:1])] for two in steps])
+        m = Model()
+        x = m.input("int8", [1, 4, 4, k], Quant(0.1, 3))
+        w = m.const(rng.integers(-127, 127, size=[4, 2, 2, k]).astype(np.int8), Quant([0.1, 0.2, 0.3, 0.1], 0, 0))
+        b = m.const(np.int32([1000, -500, 0, 3]), Quant([0.01, 0.02, 0.03, 0.01], 0, 0))
+        m.op("CONV_2D", [x, w, b], [m.output("int8", [1, 4, 4, 4], Quant(5.0, -5))], options("Conv2D", **UNIT), 3)
+        yield Case(label("resized-groups", k), m, [[ints(rng, "int8", [1, 4, 4, n * k])] for n in (1, 2, 4)])
+
+
+@operator("DEPTHWISE_CONV_2D")
+def depthwise_zero_point(rng):
+    """The filter's zero point does not count."""
+    for i, (itype, btype) in enumerate((("int8", "int32"), ("int16", "int64"), ("float32", "float32"))):
+        m, q = Model(), itype != "float32"
+        x = m.input(itype, [1, 4, 4, 3], Quant(0.1, 0) if q else None)
+        w = m.const(rng.integers(-127, 127, size=[1, 2, 2, 3]).astype(np.int8), Quant([0.1, 0.2, 0.3], 5, 3))
+        b = m.const(np.array([1, 20, 300], btype), Quant([0.01, 0.02, 0.03], 0, 0) if q else None)
+        y = m.output(itype, [1, 4, 4, 3], Quant(3.0 if itype == "int8" else 800.0, 0) if q else None)
+        m.op("DEPTHWISE_CONV_2D", [x, w, b], [y], options("DepthwiseConv2D", depthMultiplier=1, **UNIT), 6)
+        yield Case(label("zero-point", i), m, [ints(rng, itype, [1, 4, 4, 3]) if q else floats(rng, [1, 4, 4, 3])])

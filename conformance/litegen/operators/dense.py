@@ -141,3 +141,61 @@ def hybrid_rounding(rng):
             tie = np.where(side == 0, tie, np.nextafter(tie, side)).astype(np.float32)
             v = np.where((rng.random(v.shape) < 0.7) & (tie > low) & (tie < high), tie, v).astype(np.float32)
             yield Case(label("rounding-asymmetric" if asym else "rounding", i), m, [v])
+
+
+def draw(rng, dtype, shape):
+    """Data of any type; int8 without the lowest, see dense."""
+    if dtype == "float32":
+        return floats(rng, shape)
+    return np.maximum(ints(rng, dtype, shape), -127 if dtype == "int8" else np.iinfo(dtype).min)
+
+
+@operator("FULLY_CONNECTED")
+def weights_odd(rng):
+    """Zero points of weights with several scales or for float activations do not count; weights change in size."""
+    for i, (itype, per_channel, asym) in enumerate((("int8", True, False), ("int16", True, False), ("float32", True, True), ("float32", False, False))):
+        m, q = Model(), itype != "float32"
+        x = m.input(itype, [2, 5], Quant(0.1, 0) if q else None)
+        w = m.const(rng.integers(-127, 127, size=[3, 5]).astype(np.int8), Quant([0.1, 0.2, 0.3] if per_channel else 0.1, 5, 0))
+        y = m.output(itype, [2, 3], Quant(3.0 if itype == "int8" else 800.0, 0) if q else None)
+        m.op("FULLY_CONNECTED", [x, w, None], [y], options("FullyConnected", asymmetricQuantizeInputs=asym), 12)
+        yield Case(label("zero-point", i), m, [ints(rng, itype, [2, 5]) if q else floats(rng, [2, 5])])
+    for mode in ("float32", "int8-weights-zero", "uint8", "int16x8-bias64", "hybrid-asymmetric"):
+        itype, wtype, _, _, asym, version = MODES[mode]
+        m, q = Model(), itype != "float32"
+        x = m.input(itype, [1, 3], Quant(0.1, zero_of(rng, itype)) if q else None, signature=[-1, -1])
+        w = m.input(wtype, [1, 3], Quant(0.1, zero_of(rng, wtype) if wtype == itype else 0) if wtype != "float32" else None, signature=[-1, -1])
+        y = m.output(itype, [1, 1], Quant(9.0 if itype != "int16" else 900.0, 0) if q else None)
+        m.op("FULLY_CONNECTED", [x, w, None], [y], options("FullyConnected", asymmetricQuantizeInputs=asym), version)
+        steps = [([2, 3], [4, 3]), ([3, 5], [2, 5]), ([3, 0], [5, 0]), ([4, 3], [2, 6]), ([3, 5], [4, 6])]  # the last has 3 elements left over
+        yield Case(label("resized-" + mode, 0), m, [[draw(rng, itype, a), draw(rng, wtype, b)] for a, b in steps])
+
+
+@operator("FULLY_CONNECTED")
+def bias_odd(rng):
+    """LiteRT reads a bias as int32 words, unless the options say int64; without bias they choose the sums' width."""
+    for i, (itype, wtype, otype) in enumerate((("int8", "int8", "int8"), ("uint8", "uint8", "uint8"), ("int16", "int16", "int16"))):
+        m = Model()
+        x = m.input(itype, [2, 5], Quant(0.1, 0))
+        w = m.const(ints(rng, wtype, [3, 5]), Quant(0.1))
+        b = m.const(rng.integers(-900, 900, size=[3]), Quant(0.01))
+        scale = {"int8": 9.0, "uint8": 9.0, "int16": 2.0e5}[itype]
+        m.op("FULLY_CONNECTED", [x, w, b], [m.output(otype, [2, 3], Quant(scale, 0))], options("FullyConnected"), 7)
+        yield Case(label("int64", i), m, [ints(rng, itype, [2, 5])])
+    for kind in ("int32", "int64"):  # sums beyond 32 bits
+        m = Model()
+        x, w = m.input("int16", [1, 700], Quant(0.001)), m.const(np.full([2, 700], 127, np.int8), Quant(0.001))
+        fc = options("FullyConnected", quantizedBiasType=TYPES[kind])
+        m.op("FULLY_CONNECTED", [x, w, None], [m.output("int16", [1, 2], Quant(0.1))], fc, 11)
+        yield Case("no-bias-" + kind + "/000", m, [np.full([1, 700], 32767, np.int16)])
+
+
+@operator("FULLY_CONNECTED")
+def hybrid_infinite(rng):
+    """Only activations bound hybrid results, and NaN becomes their lower bound."""
+    for act in (NONE, RELU, RELU6, RELU_N1_TO_1):
+        m = Model()
+        w = m.const(rng.integers(-127, 127, size=[4, 20]).astype(np.int8), Quant(0.1))
+        b = m.const(np.float32([np.inf, -np.inf, np.nan, 1]))
+        m.op("FULLY_CONNECTED", [m.input("float32", [2, 20]), w, b], [m.output("float32", [2, 4])], options("FullyConnected", fusedActivationFunction=act), 9)
+        yield Case(label("hybrid-infinite", act), m, [floats(rng, [2, 20])])

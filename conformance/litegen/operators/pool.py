@@ -31,19 +31,40 @@ def pools(rng, name):
             yield Case(label(dtype, i, k=o["kernel"], s=o["stride"], p=o["padding"], a=o["act"]), m, [data])
 
 
+def odd_pools(rng, name):
+    """Windows that do not fit; NaN and infinities in most of them."""
+    for i, (size, kernel, stride) in enumerate((((3, 7), (5, 2), (1, 2)), ((7, 3), (2, 5), (2, 1)), ((2, 2), (4, 3), (3, 1)))):
+        m, shape = Model(), [1, *size, 2]
+        y = m.output("float32", [1, 0, 0, 2])
+        pool = options("Pool2D", padding=VALID, strideH=stride[0], strideW=stride[1], filterHeight=kernel[0], filterWidth=kernel[1])
+        m.op(name, [m.input("float32", shape)], [y], pool)
+        yield Case(label("no-fit", i), m, [floats(rng, shape)])
+    for i, act in enumerate((NONE, RELU6)):
+        m, shape = Model(), [1, 6, 6, 9]
+        pool = options("Pool2D", strideH=2, strideW=2, filterHeight=2, filterWidth=2, fusedActivationFunction=act)
+        m.op(name, [m.input("float32", shape)], [m.output("float32", [1, 3, 3, 9])], pool)
+        x = floats(rng, shape)
+        x[rng.random(shape) < 0.5] = np.nan
+        x[rng.random(shape) < 0.2] = -np.inf
+        yield Case(label("not-a-number", i), m, [x])
+
+
 @operator("MAX_POOL_2D")
 def max_pool(rng):
     yield from pools(rng, "MAX_POOL_2D")
+    yield from odd_pools(rng, "MAX_POOL_2D")
 
 
 @operator("AVERAGE_POOL_2D")
 def average_pool(rng):
     yield from pools(rng, "AVERAGE_POOL_2D")
+    yield from odd_pools(rng, "AVERAGE_POOL_2D")
 
 
 @operator("L2_POOL_2D")
 def l2_pool(rng):
     yield from pools(rng, "L2_POOL_2D")
+    yield from odd_pools(rng, "L2_POOL_2D")
 
 
 def windows(padding, kernel):

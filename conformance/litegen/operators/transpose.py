@@ -75,6 +75,34 @@ def transpose_conv(rng):
             yield Case(label(mode, i, k=o["kernel"], s=o["stride"], p=o["padding"], a=o["act"], d=o["dynamic"]), m, x)
 
 
+@operator("TRANSPOSE_CONV")
+def transpose_odd(rng):
+    """Zero points of an int8 filter do not count; a variable filter changes in size."""
+    for i, (itype, btype) in enumerate((("int8", "int32"), ("int16", "int64"), ("float32", "float32"))):
+        m, q = Model(), itype != "float32"
+        w = m.const(rng.integers(-127, 127, size=[2, 3, 3, 3]).astype(np.int8), Quant([0.1, 0.2], 5, 0))
+        x = m.input(itype, [1, 2, 2, 3], Quant(0.1, 0) if q else None)
+        b = m.const(np.array([10, 200], btype), Quant([0.01, 0.02], 0, 0) if q else None)
+        y = m.output(itype, [1, 4, 4, 2], Quant(3.0 if itype == "int8" else 800.0, 0) if q else None)
+        m.op("TRANSPOSE_CONV", [m.const(np.int32([1, 4, 4, 2])), w, x, b], [y], options("TransposeConv", strideH=2, strideW=2), 3)
+        yield Case(label("zero-point", i), m, [ints(rng, itype, [1, 2, 2, 3]) if q else floats(rng, [1, 2, 2, 3])])
+    m = Model()
+    operands = [m.input("int32", [4]), m.input("float32", [4, 3, 3, 2]), m.input("float32", [1, 3, 3, 2])]
+    m.op("TRANSPOSE_CONV", operands, [m.output("float32", [1, 6, 6, 4])], options("TransposeConv", strideH=2, strideW=2))
+    steps = [([1, 6, 6, 4], [4, 3, 3, 2], [1, 3, 3, 2]), ([2, 5, 6, 3], [3, 2, 3, 5], [2, 3, 3, 5])]
+    yield Case("resized-filter/000", m, [[np.int32(out), floats(rng, f), floats(rng, x)] for out, f, x in steps])
+
+
+@operator("CONV_3D")
+def conv3d_resized(rng):
+    m = Model()
+    x, f = m.input("float32", [1, 3, 3, 3, 2]), m.input("float32", [2, 2, 2, 2, 3])
+    o = options("Conv3D", strideD=1, strideH=1, strideW=1)
+    m.op("CONV_3D", [x, f], [m.output("float32", [1, 3, 3, 3, 3])], o)
+    steps = [([1, 3, 3, 3, 2], [2, 2, 2, 2, 3]), ([2, 3, 4, 3, 1], [1, 2, 3, 1, 2])]
+    yield Case("resized-filter/000", m, [[floats(rng, s) for s in two] for two in steps])
+
+
 THREE = dict(
     size=[(1, 1, 1), (2, 3, 4), (4, 3, 2)], kernel=[(1, 1, 1), (2, 2, 2), (1, 3, 2), (3, 2, 1)],
     stride=[(1, 1, 1), (2, 2, 2), (1, 2, 3)], dilation=[(1, 1, 1), (2, 1, 2), (1, 2, 1)], padding=[SAME, VALID],
@@ -133,3 +161,12 @@ def transpose_bias(rng):
         y = m.output("float32", [o["batch"], *out, o["out"]])
         m.custom("Convolution2DTransposeBias", [x, f, m.const(floats(rng, [o["out"]]))], [y], struct.pack("<3i", 1 + o["padding"], sw, sh))
         yield Case(label("float32", i, k=o["kernel"], s=o["stride"], p=o["padding"]), m, [floats(rng, shape)], "default")
+
+
+@operator("Convolution2DTransposeBias")
+def transpose_bias_resized(rng):
+    for i, (padding, k, s, n, declared) in enumerate(((SAME, 3, 2, 3, 5), (SAME, 4, 3, 2, 5), (VALID, 3, 2, 3, 8), (VALID, 4, 3, 2, 5))):
+        m = Model()
+        x, y = m.input("float32", [1, n, n, 2]), m.output("float32", [1, declared, declared, 3])
+        m.custom("Convolution2DTransposeBias", [x, m.const(floats(rng, [3, k, k, 2])), m.const(floats(rng, [3]))], [y], struct.pack("<3i", 1 + padding, s, s))
+        yield Case(label("resized", i), m, [[floats(rng, [b, n + h, n + w, 2])] for b, h, w in ((1, 0, 0), (1, 1, 0), (2, 2, 1))], "default")

@@ -31,20 +31,55 @@ var imageForms = map[form]struct {
 // multiplied by the packed filter.
 func convKernel(e *Env, c *op.Call) (op.Kernel, bool, error) {
 	types := form{c.In[0].DType, c.In[1].DType}
-	mk := convForms[types]
 	filter := c.In[1].Shape
-	if mk == nil || !weightsKnown(c) && c.In[1].DType != tensor.Float32 || c.In[0].Unknown || len(filter) != 4 || c.In[0].Shape[3] != filter[3] {
+	if convForms[types] == nil || !weightsKnown(c) && c.In[1].DType != tensor.Float32 || c.In[0].Unknown || len(filter) != 4 || !filter.Known() || c.In[0].Shape[3] != filter[3] {
 		return op.Kernel{}, false, nil
 	}
 	p, err := conv.ParamsOf(c.Node, filter)
 	if err != nil {
 		return op.Kernel{}, false, err
 	}
+	k, ok, err := ungrouped(e, c, p, types)
+	if !ok || err != nil {
+		return op.Kernel{}, false, err
+	}
+	k, err = whileUngrouped(c, k)
+	return k, true, err
+}
+
+// whileUngrouped falls back on the reference kernel when operands were resized: the
+// input to more channels than the filter has, or the filter.
+func whileUngrouped(c *op.Call, k op.Kernel) (op.Kernel, error) {
+	ref, err := conv.Conv2D.Ref(c)
+	filter := c.In[1].Shape
+	fits := func(in, f tensor.Shape) bool { return f.Equal(filter) && in[3] == filter[3] }
+	return op.Kernel{
+		Temp: func(in, out []tensor.Shape) (int, error) {
+			switch {
+			case fits(in[0], in[1]):
+				return k.Temp(in, out)
+			case ref.Temp != nil:
+				return ref.Temp(in, out)
+			}
+			return 0, nil
+		},
+		State: k.State,
+		Run: func(r *op.Run) error {
+			if fits(r.In[0].Shape(), r.In[1].Shape()) {
+				return k.Run(r)
+			}
+			return ref.Run(r)
+		},
+	}, err
+}
+
+func ungrouped(e *Env, c *op.Call, p conv.Params, types form) (op.Kernel, bool, error) {
+	filter := c.In[1].Shape
 	if m, ok := imageForms[types]; ok && fromImages(p, filter, m.multiple) {
 		k, ok, err := m.make(e, c, p)
 		return unlessEmpty(k), ok, err
 	}
-	r, ok, err := mk(e, c, p)
+	r, ok, err := convForms[types](e, c, p)
 	if !ok || err != nil {
 		return op.Kernel{}, false, err
 	}

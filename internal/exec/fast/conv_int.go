@@ -165,7 +165,7 @@ func convHybrid(e *Env, c *op.Call, p conv.Params) (rows, bool, error) {
 		return nil, false, err
 	}
 	f := c.In[1].Shape
-	scales, err := c.In[1].ChannelScales(f[0], true)
+	scales, err := c.In[1].ChannelScales(f[0], false)
 	if err != nil {
 		return nil, false, err
 	}

@@ -83,7 +83,7 @@ func denseInt8(e *Env, c *op.Call) (op.Kernel, bool, error) {
 		Run: func(r *op.Run) error {
 			m := RowCount(r.Out[0], n)
 			accAt, _ := lay(m)
-			e.Level.FlipI8(r.Temp[:m*k], r.In[0].Bytes())
+			e.Level.FlipI8(r.Temp[:m*k], r.In[0].Bytes()[:m*k])
 			mm := r.State.(*simd.MatMulI8)
 			*mm = simd.MatMulI8{A: r.Temp[:m*k+3], Lda: k, B: b, M: m, Acc: tensor.View[int32](r.Temp[accAt:])[:m*n], Ldacc: n}
 			e.Run(mm.Chunks(), mm)
@@ -97,7 +97,7 @@ func denseInt8(e *Env, c *op.Call) (op.Kernel, bool, error) {
 }
 
 func denseInt16(e *Env, c *op.Call) (op.Kernel, bool, error) {
-	if c.In[1].Quant.Zero() != 0 || c.Has(2) && c.In[2].DType == tensor.Int32 {
+	if c.In[1].Quant.Zero() != 0 || dense.NarrowSums(c) {
 		return op.Kernel{}, false, nil
 	}
 	q, err := dense.NewRequant(c, tensor.Int8)
@@ -132,12 +132,12 @@ func denseHybrid(e *Env, c *op.Call) (op.Kernel, bool, error) {
 		return op.Kernel{}, false, nil
 	}
 	o := graph.Options[fb.FullyConnectedOptionsT](c.Node)
-	lo, hi, err := op.FloatRange(o.FusedActivationFunction)
+	activate, err := dense.HybridActivation(o.FusedActivationFunction)
 	if err != nil {
 		return op.Kernel{}, false, err
 	}
 	n, k := c.In[1].Shape[0], c.In[1].Shape[1]
-	scales, err := c.In[1].ChannelScales(n, true)
+	scales, err := c.In[1].ChannelScales(n, false)
 	if err != nil {
 		return op.Kernel{}, false, err
 	}
@@ -183,7 +183,10 @@ func denseHybrid(e *Env, c *op.Call) (op.Kernel, bool, error) {
 					}
 					sum := acc[i*n+j] - (p.zero+flip)*sums[j]
 					v += float32(float32(sum) * float32(p.scale*s))
-					out[i*n+j] = op.Clamp(v, lo, hi)
+					if activate != nil {
+						v = activate(v)
+					}
+					out[i*n+j] = v
 				}
 			}
 			return nil
@@ -208,6 +211,10 @@ func denseVariable(e *Env, c *op.Call) (op.Kernel, bool, error) {
 		State: func() any { return new(Product) },
 		Run: func(r *op.Run) error {
 			n, k := r.In[1].Shape()[0], r.In[1].Shape()[1]
+			if k == 0 { // LiteRT leaves the bias out
+				clear(r.Out[0].Bytes())
+				return nil
+			}
 			p, m := r.State.(*Product), RowCount(r.Out[0], n)
 			temp := tensor.View[float32](r.Temp)
 			packed := e.Level.PackedLenF32(m, k)
