@@ -24,11 +24,14 @@ const numeric = op.F32 | op.Quants | op.I32 | op.I64
 var Add = &op.Def{
 	Code:     graph.OpCode(schema.ADD),
 	Name:     "ADD",
-	Operands: op.In("a", numeric).In("b", numeric).Like(0).Out("sum", numeric).As(0),
+	Operands: op.In("a", numeric|op.F16).In("b", numeric|op.F16).Like(0).Out("sum", numeric|op.F16).As(0),
 	Facts:    elementwise.Facts,
 	Alias:    []int{0, 1},
 	Version: func(c *op.Call) int {
-		return addVersion(c, map[tensor.DType]int{tensor.Int8: 2, tensor.Int16: 2, tensor.Int64: 4})
+		if c.In[0].DType == tensor.Int16 && c.In[0].Quant.IsZero() {
+			return 5
+		}
+		return addVersion(c, map[tensor.DType]int{tensor.Int8: 2, tensor.Int16: 2, tensor.Int64: 4, tensor.Float16: 6})
 	},
 	Since: []string{"1.5.0", "1.14.0", "2.4.0", "2.6.0", "2.13.0", "2.23.0"},
 	Quant: op.Quant{In: []op.Rule{op.Activation(), op.Activation()}},
@@ -58,7 +61,7 @@ func sumOptions(n *graph.Node) (act fb.ActivationFunctionType, pot bool) {
 	case *fb.SubOptionsT:
 		return o.FusedActivationFunction, o.PotScaleInt16
 	}
-	return fb.ActivationFunctionTypeNONE, true
+	return fb.ActivationFunctionTypeNONE, false
 }
 
 // addVersion is the version by operand type; files that the 16x8 quantizer writes
@@ -80,6 +83,7 @@ func addVersion(c *op.Call, by map[tensor.DType]int) int {
 func sumKernels(sign int32) op.Maker {
 	return op.ByType(0, map[tensor.DType]op.Maker{
 		tensor.Float32: plain(func(x, y float32) float32 { return x + float32(float32(sign)*y) }, floatClamp(sumAct)),
+		tensor.Float16: plainHalf(func(x, y float32) float32 { return x + float32(float32(sign)*y) }, sumAct),
 		tensor.Int32:   plain(func(x, y int32) int32 { return x + sign*y }, intClamp[int32](sumAct, math.MinInt32, math.MaxInt32)),
 		tensor.Int64:   plain(func(x, y int64) int64 { return x + int64(sign)*y }, intClamp[int64](sumAct, math.MinInt64, math.MaxInt64)),
 		tensor.Int8:    sumQuantized[int8](sign),
@@ -98,7 +102,7 @@ func floatClamp(act func(*graph.Node) fb.ActivationFunctionType) func(c *op.Call
 }
 
 // intClamp is CalculateActivationRange for plain integers.
-func intClamp[T int16 | int32 | int64](act func(*graph.Node) fb.ActivationFunctionType, lowest, highest T) func(c *op.Call) (lo, hi T, err error) {
+func intClamp[T int16 | int32 | uint32 | int64](act func(*graph.Node) fb.ActivationFunctionType, lowest, highest T) func(c *op.Call) (lo, hi T, err error) {
 	return func(c *op.Call) (T, T, error) {
 		lo, hi, err := op.FloatRange(act(c.Node))
 		if err != nil {
@@ -106,67 +110,78 @@ func intClamp[T int16 | int32 | int64](act func(*graph.Node) fb.ActivationFuncti
 		}
 		l, h := lowest, highest
 		if lo > -math.MaxFloat32 {
-			l = T(lo)
+			l = T(int64(lo))
 		}
 		if hi < math.MaxFloat32 {
-			h = T(hi)
+			h = T(int64(hi))
 		}
 		return l, h, nil
 	}
 }
 
-// scaled is one operand's way to the common scale: subtract the zero point, shift
-// left, multiply by a factor below one.
+// scaled is a step of the way to a common scale and from it to the result's:
+// subtract the zero point, shift left, multiply.
 type scaled struct {
 	zero, m int32
 	shift   int
 }
 
-func (s *scaled) apply(q int32, left int) int32 {
-	return fixed.MultiplyByQuantizedMultiplierSmallerThanOneExp((q-s.zero)<<left, s.m, s.shift)
+func (s *scaled) apply(q int32, left int) int32 { return s.multiply((q - s.zero) << left) }
+
+// multiply: LiteRT's function is not made for multipliers above one, which leave
+// the sign of v and nothing else.
+func (s *scaled) multiply(v int32) int32 {
+	if s.shift > 0 {
+		return v>>31 | 1
+	}
+	return fixed.MultiplyByQuantizedMultiplierSmallerThanOneExp(v, s.m, s.shift)
 }
 
-// sumQuantized is a + sign·b over a common scale of twice the larger operand
-// scale: left shift 20 for 8 bits, 15 for int16.
+// commonScale makes the steps that take both operands to twice the larger of their
+// scales, and what is computed there to the result by the factor that belongs to it.
+func commonScale(c *op.Call, factor func(common float64) float64) (s [3]scaled, err error) {
+	facts := [3]*op.Fact{&c.In[0], &c.In[1], &c.Out[0]}
+	common := float64(2 * max(facts[0].Quant.Scale(), facts[1].Quant.Scale()))
+	factors := [3]float64{float64(facts[0].Quant.Scale()) / common, float64(facts[1].Quant.Scale()) / common, factor(common)}
+	for i, f := range facts {
+		if err := f.Quantized(); err != nil {
+			return s, err
+		}
+		s[i].zero = int32(f.Quant.Zero())
+		s[i].m, s[i].shift = fixed.QuantizeMultiplier(factors[i])
+	}
+	return s, nil
+}
+
+// sumQuantized is a + sign·b over a common scale: left shift 20 for 8 bits, 15
+// for int16.
 func sumQuantized[T int8 | uint8 | int16](sign int32) op.Maker {
 	return func(c *op.Call) (op.Kernel, error) {
-		a, b, out := &c.In[0], &c.In[1], &c.Out[0]
-		for _, f := range []*op.Fact{a, b, out} {
-			if err := f.Quantized(); err != nil {
-				return op.Kernel{}, err
-			}
-		}
+		out := &c.Out[0]
 		left := 20
 		if out.DType == tensor.Int16 {
 			left = 15
 		}
-		common := float64(2 * max(a.Quant.Scale(), b.Quant.Scale()))
-		factors := []float64{float64(a.Quant.Scale()) / common, float64(b.Quant.Scale()) / common, common / float64(float32(int(1)<<left)*out.Quant.Scale())}
-		zeros := []int64{a.Quant.Zero(), b.Quant.Zero(), out.Quant.Zero()}
-		var s [3]scaled
-		for i, f := range factors {
-			m, shift, ok := fixed.QuantizeMultiplierSmallerThanOneExp(f)
-			if !ok {
-				return op.Kernel{}, fmt.Errorf("output scale %v is too small for operand scales %v and %v: %w", out.Quant.Scale(), a.Quant.Scale(), b.Quant.Scale(), tensor.ErrUnsupported)
-			}
-			s[i] = scaled{int32(zeros[i]), m, shift}
+		s, err := commonScale(c, func(common float64) float64 { return common / float64(float32(int(1)<<left)*out.Quant.Scale()) })
+		if err != nil {
+			return op.Kernel{}, err
+		}
+		if sign > 0 && s[2].shift > 0 {
+			return op.Kernel{}, tinyScale(c)
 		}
 		lo, hi, err := op.QuantRange(sumAct(c.Node), out)
 		if err != nil {
 			return op.Kernel{}, err
 		}
-		return op.Kernel{Run: func(r *op.Run) error {
-			x, y, z := tensor.View[T](r.In[0].Bytes()), tensor.View[T](r.In[1].Bytes()), tensor.View[T](r.Out[0].Bytes())
-			w := elementwise.NewWalk(r.Out[0].Shape(), r.In[0].Shape(), r.In[1].Shape())
-			for i := range w.Len() {
-				sum := s[0].apply(int32(x[w.At[0]]), left) + sign*s[1].apply(int32(y[w.At[1]]), left)
-				q := fixed.MultiplyByQuantizedMultiplierSmallerThanOneExp(sum, s[2].m, s[2].shift) + s[2].zero
-				z[i] = T(min(max(q, lo), hi))
-				w.Next()
-			}
-			return nil
-		}}, nil
+		return elementwise.Binary(func(x, y T) T {
+			sum := s[0].apply(int32(x), left) + sign*s[1].apply(int32(y), left)
+			return T(min(max(s[2].multiply(sum)+s[2].zero, lo), hi))
+		})(c)
 	}
+}
+
+func tinyScale(c *op.Call) error {
+	return fmt.Errorf("output scale %v is too small for operand scales %v and %v: %w", c.Out[0].Quant.Scale(), c.In[0].Quant.Scale(), c.In[1].Quant.Scale(), tensor.ErrUnsupported)
 }
 
 // sumInt16 takes the power-of-two path where the options and all scales allow it.
@@ -199,15 +214,9 @@ func sumPOT(c *op.Call, sign int32, shiftA, shiftB int) (op.Kernel, error) {
 	if err != nil {
 		return op.Kernel{}, err
 	}
-	return op.Kernel{Run: func(r *op.Run) error {
-		x, y, z := op.I16s(r.In[0]), op.I16s(r.In[1]), op.I16s(r.Out[0])
-		w := elementwise.NewWalk(r.Out[0].Shape(), r.In[0].Shape(), r.In[1].Shape())
-		for i := range w.Len() {
-			p, q := fixed.RoundingDivideByPOT(x[w.At[0]], -shiftA), fixed.RoundingDivideByPOT(y[w.At[1]], -shiftB)
-			v := int32(fixed.SaturateInt16(int32(p) + sign*int32(q)))
-			z[i] = int16(min(max(v, lo), hi))
-			w.Next()
-		}
-		return nil
-	}}, nil
+	return elementwise.Binary(func(x, y int16) int16 {
+		p, q := fixed.RoundingDivideByPOT(x, -shiftA), fixed.RoundingDivideByPOT(y, -shiftB)
+		v := int32(fixed.SaturateInt16(int32(p) + sign*int32(q)))
+		return int16(min(max(v, lo), hi))
+	})(c)
 }

@@ -44,7 +44,7 @@ func TestFacts(t *testing.T) {
 		{"partial", Minimum, f32, []op.Fact{fact(f32, -1, 3), fact(f32)}, tensor.Shape{-1, 3}, nil},
 		{"unknown rank", FloorMod, f32, []op.Fact{unknown, fact(f32)}, nil, op.ErrLater},
 		{"two types", Maximum, f32, []op.Fact{fact(f32, 2), fact(i32, 2)}, nil, tensor.ErrType},
-		{"result of another type", Pow, i32, []op.Fact{fact(f32, 2), fact(f32, 2)}, nil, tensor.ErrType},
+		{"result declared otherwise", Pow, i32, []op.Fact{fact(f32, 2), fact(f32, 2)}, tensor.Shape{2}, nil},
 		{"no common shape", RightShift, i32, []op.Fact{fact(i32, 2), fact(i32, 3)}, nil, tensor.ErrShape},
 		{"ATAN2 does not broadcast", Atan2, f32, []op.Fact{fact(f32, 2), fact(f32)}, nil, tensor.ErrShape},
 		{"ATAN2, partial", Atan2, f32, []op.Fact{fact(f32, -1, 2), fact(f32, 3, -1)}, tensor.Shape{3, 2}, nil},
@@ -52,6 +52,8 @@ func TestFacts(t *testing.T) {
 		{"ADD_N of one", AddN, f32, []op.Fact{fact(f32, 2)}, nil, tensor.ErrMalformed},
 		{"ADD_N of two shapes", AddN, f32, []op.Fact{fact(f32, 2), fact(f32, 2), fact(f32, 3)}, nil, tensor.ErrShape},
 		{"ADD_N of two types", AddN, f32, []op.Fact{fact(f32, 2), fact(i32, 2)}, nil, tensor.ErrType},
+		{"MUL int16", Mul, i8, []op.Fact{fact(tensor.Int16, 2), fact(tensor.Int16, -1)}, tensor.Shape{2}, nil},
+		{"MUL int16 to int8, broadcast", Mul, i8, []op.Fact{fact(tensor.Int16, 2), fact(tensor.Int16)}, nil, tensor.ErrUnsupported},
 		{"SQUARED_DIFFERENCE", SquaredDifference, i8, []op.Fact{fact(i8, 2), fact(i8)}, tensor.Shape{2}, nil},
 	} {
 		call := call(c.def, fact(c.out), c.in...)
@@ -81,6 +83,11 @@ func TestVersions(t *testing.T) {
 		{"FLOOR_DIV int32", FloorDiv, fact(tensor.Int32), fact(tensor.Int32), 1},
 		{"FLOOR_DIV int8", FloorDiv, fact(tensor.Int8), fact(tensor.Int8), 3},
 		{"FLOOR_MOD int16", FloorMod, fact(tensor.Int16), fact(tensor.Int16), 2},
+		{"ADD float16", Add, fact(tensor.Float16), fact(tensor.Float16), 6},
+		{"ADD plain int16", Add, fact(tensor.Int16), fact(tensor.Int16), 5},
+		{"MUL plain int16", Mul, fact(tensor.Int16), fact(tensor.Int16), 7},
+		{"MUL complex64", Mul, fact(tensor.Complex64), fact(tensor.Complex64), 6},
+		{"MUL float16", Mul, fact(tensor.Float16), fact(tensor.Float16), 8},
 		{"DIV rank 5, broadcast", Div, fact(tensor.Float32, deep...), fact(tensor.Float32), 2},
 	} {
 		if got := c.def.Version(call(c.def, fact(c.a.DType), c.a, c.b)); got != c.want {
@@ -96,6 +103,8 @@ func TestRefused(t *testing.T) {
 		return f
 	}
 	i8, i32 := tensor.Int8, tensor.Int32
+	channels := fact(i8, 1)
+	channels.Quant = tensor.Quant{Scales: []float32{1, 2}, ZeroPoints: []int64{0, 0}}
 	for _, c := range []struct {
 		name string
 		def  *op.Def
@@ -106,7 +115,7 @@ func TestRefused(t *testing.T) {
 		{"FLOOR_DIV by zero", FloorDiv, known(fact(i8, 1), 1), known(fact(i8, 1), 0), fact(i8), tensor.ErrMalformed},
 		{"FLOOR_MOD by zero", FloorMod, known(fact(i8, 1), 1), known(fact(i8, 1), 0), fact(i8), tensor.ErrMalformed},
 		{"DIV by the zero point", Div, known(quantized(i8, 1, 0, 1), 1), known(quantized(i8, 1, 3, 1), 3), quantized(i8, 1, 0), tensor.ErrMalformed},
-		{"DIV without parameters", Div, known(fact(i8, 1), 1), known(fact(i8, 1), 1), fact(i8), tensor.ErrMalformed},
+		{"DIV by channel", Div, known(fact(i8, 1), 1), known(channels, 1), fact(i8), tensor.ErrMalformed},
 		{"POW by a negative number", Pow, known(fact(i32, 1), 1, 0, 0, 0), known(fact(i32, 1), 255, 255, 255, 255), fact(i32), tensor.ErrMalformed},
 		{"SQUARED_DIFFERENCE to a tiny scale", SquaredDifference, known(quantized(i8, 1, 0, 1), 1), known(quantized(i8, 1, 0, 1), 1), quantized(i8, 1e-9, 0), tensor.ErrUnsupported},
 	} {

@@ -2,6 +2,7 @@ package arith
 
 import (
 	"math"
+	"slices"
 
 	"github.com/litequant/litequant/graph"
 	"github.com/litequant/litequant/internal/schema"
@@ -17,9 +18,9 @@ var (
 	// error, of floats too.
 	FloorDiv = plainDef(schema.FLOOR_DIV, elementwise.VersionBy(map[tensor.DType]int{tensor.Float32: 2, tensor.Int8: 3, tensor.Int16: 3}), elementwise.Kernels{
 		tensor.Float32: nonZero[float32](elementwise.Binary(func(x, y float32) float32 { return float32(floorQuotient(float64(x), float64(y))) })),
-		tensor.Int8:    floorDiv[int8](),
-		tensor.Int16:   floorDiv[int16](),
-		tensor.Int32:   floorDiv[int32](),
+		tensor.Int8:    nonZero[int8](floorDiv[int8](math.MaxInt8)),
+		tensor.Int16:   nonZero[int16](floorDiv[int16](math.MaxInt16)),
+		tensor.Int32:   nonZero[int32](elementwise.Binary(floorInt[int32])),
 	}, "1.14.0", "1.14.0", "2.13.0")
 	// FloorMod is FLOOR_MOD: the remainder that has the divisor's sign. An integer
 	// divisor of zero is an error.
@@ -52,7 +53,7 @@ func plainDef(code schema.BuiltinOperator, version func(*op.Call) int, k element
 	return &op.Def{
 		Code:     graph.OpCode(code),
 		Name:     code.String(),
-		Operands: op.In("a", t).In("b", t).Like(0).Out("output", t).Like(0),
+		Operands: op.In("a", t).In("b", t).Like(0).Out("output", t).As(0),
 		Facts:    elementwise.Facts,
 		Alias:    []int{0, 1},
 		Version:  version,
@@ -67,15 +68,16 @@ type integer interface {
 }
 
 // nonZero refuses divisors of zero.
-func nonZero[T integer | float32](mk op.Maker) op.Maker {
+func nonZero[T integer | float32](mk op.Maker) op.Maker { return without(T(0), mk) }
+
+// without refuses divisors that contain the representation of zero.
+func without[T integer | float32](zero T, mk op.Maker) op.Maker {
 	return func(c *op.Call) (op.Kernel, error) {
 		k, err := mk(c)
 		run := k.Run
 		k.Run = func(r *op.Run) error {
-			for _, y := range tensor.View[T](r.In[1].Bytes()) {
-				if y == 0 {
-					return errDivisor
-				}
+			if slices.Contains(tensor.View[T](r.In[1].Bytes()), zero) {
+				return errDivisor
 			}
 			return run(r)
 		}
@@ -85,9 +87,29 @@ func nonZero[T integer | float32](mk op.Maker) op.Maker {
 
 func floorQuotient(x, y float64) float64 { return math.Floor(x / y) }
 
-// floorDiv wraps the one quotient that does not fit.
-func floorDiv[T int8 | int16 | int32]() op.Maker {
-	return nonZero[T](elementwise.Binary(func(x, y T) T { return T(int64(floorQuotient(float64(x), float64(y)))) }))
+// floorInt wraps the one quotient that does not fit.
+func floorInt[T int8 | int16 | int32](x, y T) T {
+	return T(int64(floorQuotient(float64(x), float64(y))))
+}
+
+// floorDiv is floorInt except where LiteRT's x86 build takes eight elements at once,
+// which saturates: operands of one shape, but for the rest behind the last eight.
+func floorDiv[T int8 | int16](most T) op.Maker {
+	return op.Plain(func(r *op.Run) error {
+		if !r.In[0].Shape().Equal(r.In[1].Shape()) {
+			elementwise.ApplyBinary(r, floorInt[T])
+			return nil
+		}
+		y, out := tensor.View[T](r.In[1].Bytes()), tensor.View[T](r.Out[0].Bytes())
+		for i, x := range tensor.View[T](r.In[0].Bytes()) {
+			if i < len(out)&^7 && x == -most-1 && y[i] == -1 {
+				out[i] = most
+			} else {
+				out[i] = floorInt(x, y[i])
+			}
+		}
+		return nil
+	})
 }
 
 func floorMod[T integer](x, y T) T {

@@ -70,7 +70,7 @@ func greater[T cmp.Ordered](x, y T) bool { return x > y }
 func less[T cmp.Ordered](x, y T) bool { return x < y }
 
 // choose is the kernel of x where first(x, y), of y elsewhere.
-func choose[T element | uint8](first func(x, y T) bool) op.Maker {
+func choose[T element | uint8 | uint16](first func(x, y T) bool) op.Maker {
 	return elementwise.Binary(func(x, y T) T {
 		if first(x, y) {
 			return x
@@ -80,10 +80,5 @@ func choose[T element | uint8](first func(x, y T) bool) op.Maker {
 }
 
 func chooseHalf(wide func(uint16) float32, first func(x, y float32) bool) op.Maker {
-	return elementwise.Binary(func(x, y uint16) uint16 {
-		if first(wide(x), wide(y)) {
-			return x
-		}
-		return y
-	})
+	return choose(func(x, y uint16) bool { return first(wide(x), wide(y)) })
 }

@@ -19,30 +19,31 @@ var Pow = plainDef(schema.POW, elementwise.Version1, elementwise.Kernels{
 	tensor.Int32:   op.Plain(powInt32),
 }, "1.10.0")
 
-// wholeExponent returns the exponent if it is the only one, is broadcast and is
-// within 1e-5 of a positive integer: TFLite then multiplies.
-func wholeExponent(r *op.Run, exponent float32) (n int32, ok bool) {
-	whole := math.Round(float64(exponent))
-	ok = r.In[1].Len() == 1 && !r.In[0].Shape().Equal(r.In[1].Shape()) &&
-		math.Abs(float64(exponent)-whole) < 1e-5 && whole >= 1 && whole <= math.MaxInt32
-	if !ok {
-		return 0, false
-	}
-	return int32(whole), true
+// oneExponent reports whether the exponent is a single one that is broadcast.
+func oneExponent(r *op.Run) bool {
+	return r.In[1].Len() == 1 && !r.In[0].Shape().Equal(r.In[1].Shape())
 }
 
+// powFloat: TFLite multiplies where the only exponent is within 1e-5 of a positive
+// integer.
 func powFloat(r *op.Run) error {
-	if b := op.F32s(r.In[1]); len(b) > 0 {
-		if n, ok := wholeExponent(r, b[0]); ok {
-			out := op.F32s(r.Out[0])
-			for i, x := range op.F32s(r.In[0]) {
-				out[i] = powWhole(x, n, mulFinite)
-			}
+	if oneExponent(r) {
+		exponent := float64(op.F32s(r.In[1])[0])
+		whole := math.Round(exponent)
+		if math.Abs(exponent-whole) < 1e-5 && whole >= 1 && whole <= math.MaxInt32 {
+			powAll(r, int32(whole), mulFinite)
 			return nil
 		}
 	}
 	elementwise.ApplyBinary(r, libm.Powf)
 	return nil
+}
+
+func powAll[T float32 | int32](r *op.Run, n int32, mul func(x, y T) T) {
+	out := tensor.View[T](r.Out[0].Bytes())
+	for i, x := range tensor.View[T](r.In[0].Bytes()) {
+		out[i] = powWhole(x, n, mul)
+	}
 }
 
 // mulFinite is MUL without activation, whose bounds are the largest floats.
@@ -67,14 +68,9 @@ func powInt32(r *op.Run) error {
 			return fmt.Errorf("exponent %d of element %d: %w", e, i, tensor.ErrMalformed)
 		}
 	}
-	if len(b) > 0 {
-		if n, ok := wholeExponent(r, float32(b[0])); ok {
-			out := op.I32s(r.Out[0])
-			for i, x := range op.I32s(r.In[0]) {
-				out[i] = powWhole(x, n, func(x, y int32) int32 { return x * y })
-			}
-			return nil
-		}
+	if oneExponent(r) && b[0] >= 1 {
+		powAll(r, b[0], func(x, y int32) int32 { return x * y })
+		return nil
 	}
 	elementwise.ApplyBinary(r, powInt)
 	return nil

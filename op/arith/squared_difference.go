@@ -1,10 +1,7 @@
 package arith
 
 import (
-	"fmt"
-
 	"github.com/litequant/litequant/graph"
-	"github.com/litequant/litequant/internal/fixed"
 	"github.com/litequant/litequant/internal/schema"
 	"github.com/litequant/litequant/op"
 	"github.com/litequant/litequant/op/elementwise"
@@ -34,31 +31,17 @@ func squaredDifference[T float32 | int32](x, y T) T { return (x - y) * (x - y) }
 // squaredDifferenceInt8 brings both operands to twice the larger scale with 7
 // bits to spare, as ADD does with 20.
 func squaredDifferenceInt8(c *op.Call) (op.Kernel, error) {
-	a, b, out := &c.In[0], &c.In[1], &c.Out[0]
-	for _, f := range []*op.Fact{a, b, out} {
-		if err := f.Quantized(); err != nil {
-			return op.Kernel{}, err
-		}
-	}
 	const left = 7
-	common := float64(2 * max(a.Quant.Scale(), b.Quant.Scale()))
-	factors := []float64{
-		float64(a.Quant.Scale()) / common,
-		float64(b.Quant.Scale()) / common,
-		common * common / float64(float32(1<<(2*left))*out.Quant.Scale()),
+	out := &c.Out[0]
+	s, err := commonScale(c, func(common float64) float64 { return common * common / float64(float32(1<<(2*left))*out.Quant.Scale()) })
+	if err != nil {
+		return op.Kernel{}, err
 	}
-	zeros := []int64{a.Quant.Zero(), b.Quant.Zero(), out.Quant.Zero()}
-	var s [3]scaled
-	for i, f := range factors {
-		m, shift, ok := fixed.QuantizeMultiplierSmallerThanOneExp(f)
-		if !ok {
-			return op.Kernel{}, fmt.Errorf("output scale %v is too small for operand scales %v and %v: %w", out.Quant.Scale(), a.Quant.Scale(), b.Quant.Scale(), tensor.ErrUnsupported)
-		}
-		s[i] = scaled{int32(zeros[i]), m, shift}
+	if s[2].shift > 0 {
+		return op.Kernel{}, tinyScale(c)
 	}
 	return elementwise.Binary(func(x, y int8) int8 {
 		d := s[0].apply(int32(x), left) - s[1].apply(int32(y), left)
-		q := fixed.MultiplyByQuantizedMultiplierSmallerThanOneExp(d*d, s[2].m, s[2].shift) + s[2].zero
-		return int8(min(max(q, -128), 127))
+		return int8(min(max(s[2].multiply(d*d)+s[2].zero, -128), 127))
 	})(c)
 }

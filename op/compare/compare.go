@@ -5,7 +5,6 @@ package compare
 import (
 	"bytes"
 	"cmp"
-	"fmt"
 
 	"github.com/litequant/litequant/graph"
 	"github.com/litequant/litequant/internal/fixed"
@@ -145,21 +144,24 @@ const spareBits = 8
 type scaled struct {
 	zero, m int32
 	shift   int
+	sign    bool
 }
 
+// newScaled: a scale above one would shift left, for which LiteRT's function is not
+// made: all that is left of the value is its sign.
 func newScaled(f *op.Fact) (*scaled, error) {
 	if err := f.Quantized(); err != nil {
 		return nil, err
 	}
-	s := &scaled{zero: int32(f.Quant.Zero())}
+	s := &scaled{zero: int32(f.Quant.Zero()), sign: f.Quant.Scale() > 1}
 	s.m, s.shift = fixed.QuantizeMultiplier(float64(f.Quant.Scale()))
-	if bits := 8*f.DType.Size() + 1 + spareBits + s.shift; bits > 31 {
-		return nil, fmt.Errorf("scale %v is too large to compare: %w", f.Quant.Scale(), tensor.ErrUnsupported)
-	}
 	return s, nil
 }
 
 func (s *scaled) real(q int32) int32 {
+	if s.sign {
+		return (q-s.zero)>>31 | 1
+	}
 	return fixed.MultiplyByQuantizedMultiplier((q-s.zero)<<spareBits, s.m, s.shift)
 }
 
@@ -172,10 +174,12 @@ func compareStrings(r *op.Run, wanted bool) error {
 	if err != nil {
 		return err
 	}
-	out := r.Out[0].Bytes()
+	out := r.Out[0].Bytes()[:0]
 	w := elementwise.NewWalk(r.Out[0].Shape(), r.In[0].Shape(), r.In[1].Shape())
-	for i := range w.Len() {
-		out[i] = truth(bytes.Equal(a[w.At[0]], b[w.At[1]]) == wanted)
+	for range w.Runs() {
+		for i := range w.Run {
+			out = append(out, truth(bytes.Equal(a[w.At[0]+i*w.Step[0]], b[w.At[1]+i*w.Step[1]]) == wanted))
+		}
 		w.Next()
 	}
 	return nil

@@ -2,6 +2,7 @@ package compare
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/litequant/litequant/graph"
 	"github.com/litequant/litequant/internal/schema"
@@ -22,7 +23,7 @@ var selected = []op.Rule{{}, op.Activation(), op.Activation()}
 var Select = &op.Def{
 	Code:     graph.OpCode(schema.SELECT),
 	Name:     "SELECT",
-	Operands: op.In("condition", op.B).In("x", selectable).In("y", selectable).Like(1).Out("output", selectable).Like(1),
+	Operands: op.In("condition", op.B).In("x", selectable).In("y", selectable).Like(1).Out("output", selectable).As(1),
 	Facts:    selectFacts,
 	Alias:    []int{1, 2},
 	Version:  selectVersion,
@@ -35,8 +36,8 @@ var Select = &op.Def{
 var SelectV2 = &op.Def{
 	Code:     graph.OpCode(schema.SELECT_V2),
 	Name:     "SELECT_V2",
-	Operands: op.In("condition", op.B).In("x", selectable).In("y", selectable).Like(1).Out("output", selectable).Like(1),
-	Facts:    elementwise.Facts,
+	Operands: op.In("condition", op.B).In("x", selectable).In("y", selectable).Like(1).Out("output", selectable).As(1),
+	Facts:    selectV2Facts,
 	Alias:    []int{1, 2},
 	Version:  elementwise.Version1,
 	Since:    []string{"2.2.0", "2.12.0"},
@@ -71,8 +72,8 @@ func selectFacts(c *op.Call) error {
 	if cond.Unknown || x.Unknown || y.Unknown {
 		return op.ErrLater
 	}
-	if single(cond) && single(x) && single(y) { // whatever their ranks
-		return elementwise.Facts(c)
+	if allSingle(c) { // whatever their ranks
+		return selectV2Facts(c)
 	}
 	shape, ok := merge(x.Shape, y.Shape)
 	if !ok {
@@ -91,10 +92,25 @@ func selectFacts(c *op.Call) error {
 	return nil
 }
 
+// selectV2Facts broadcasts. Where all is one element, LiteRT leaves the result the
+// shape that the file declares.
+func selectV2Facts(c *op.Call) error {
+	if out := &c.Out[0]; allSingle(c) && out.Shape != nil && single(out) {
+		out.Unknown = false
+		return nil
+	}
+	return elementwise.Facts(c)
+}
+
+// allSingle reports whether each operand has one element.
+func allSingle(c *op.Call) bool {
+	return !slices.ContainsFunc(c.In, func(f op.Fact) bool { return !single(&f) })
+}
+
 // single reports whether a value has one element.
 func single(f *op.Fact) bool {
 	n, err := f.Shape.Elems()
-	return err == nil && n == 1
+	return !f.Unknown && err == nil && n == 1
 }
 
 // merge is the shape that two descriptions of one shape agree on.
@@ -134,11 +150,17 @@ func selectBroadcast[T uint8 | uint16 | uint32 | uint64](r *op.Run) error {
 	cond, out := r.In[0].Bytes(), tensor.View[T](r.Out[0].Bytes())
 	x, y := tensor.View[T](r.In[1].Bytes()), tensor.View[T](r.In[2].Bytes())
 	w := elementwise.NewWalk(r.Out[0].Shape(), r.In[0].Shape(), r.In[1].Shape(), r.In[2].Shape())
-	for i := range w.Len() {
-		if cond[w.At[0]] != 0 {
-			out[i] = x[w.At[1]]
-		} else {
-			out[i] = y[w.At[2]]
+	for run := range w.Runs() {
+		c, i, j := w.At[0], w.At[1], w.At[2]
+		for o := range w.Run {
+			v := y[j]
+			if cond[c] != 0 {
+				v = x[i]
+			}
+			out[run*w.Run+o] = v
+			c += w.Step[0]
+			i += w.Step[1]
+			j += w.Step[2]
 		}
 		w.Next()
 	}

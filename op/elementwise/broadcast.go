@@ -79,49 +79,85 @@ func DeepBroadcast(a, b *op.Fact) bool {
 	return !a.Shape.Equal(b.Shape) && max(len(a.Shape), len(b.Shape)) > 4
 }
 
-// Walk visits the elements of an output in order. At holds the operands'
-// positions of the current element.
+// Walk visits the elements of an output in order, in runs of Run elements: the
+// i-th of the current one is computed from element At[k] + i·Step[k] of operand k.
 type Walk struct {
-	At      [maxOperands]int
-	n, rank int
-	dims    [MaxRank]int
-	index   [MaxRank]int
-	strides [MaxRank][maxOperands]int // 0 along broadcast axes
+	At, Step  [maxOperands]int
+	Run, runs int
+	rank      int
+	axes      [MaxRank]axis // innermost first; the first one is the run
 }
 
-// NewWalk starts at the first element. The operands' shapes broadcast to out.
+// axis is one loop; strides are 0 where an operand is broadcast.
+type axis struct {
+	n, index int
+	strides  [maxOperands]int
+}
+
+// NewWalk starts at the first run. The operands' shapes broadcast to out.
 func NewWalk(out tensor.Shape, operands ...tensor.Shape) Walk {
-	w := Walk{n: 1, rank: len(out)}
+	var w Walk
 	size := [maxOperands]int{1, 1, 1}
-	for i := w.rank - 1; i >= 0; i-- {
-		w.dims[i] = out[i]
-		w.n *= out[i]
+	n := 1
+	for i := len(out) - 1; i >= 0; i-- {
+		a := axis{n: out[i]}
+		n *= a.n
 		for k, s := range operands {
-			if d := dimAt(s, w.rank, i); d != 1 {
-				w.strides[i][k] = size[k]
+			if d := dimAt(s, len(out), i); d != 1 {
+				a.strides[k] = size[k]
 				size[k] *= d
 			}
 		}
+		w.push(a)
+	}
+	w.Run, w.Step = 1, w.axes[0].strides
+	if w.rank > 0 {
+		w.Run = w.axes[0].n
+	}
+	if n > 0 {
+		w.runs = n / w.Run
 	}
 	return w
 }
 
-// Len is the number of elements.
-func (w *Walk) Len() int { return w.n }
-
-// Next goes to the next element, after the last one to the first.
-func (w *Walk) Next() {
-	for i := w.rank - 1; i >= 0; i-- {
-		w.index[i]++
-		for k := range w.At {
-			w.At[k] += w.strides[i][k]
+// push adds the next outer axis, or extends the last one where every operand goes
+// on as it did.
+func (w *Walk) push(a axis) {
+	if a.n == 1 {
+		return
+	}
+	if w.rank > 0 {
+		last := &w.axes[w.rank-1]
+		next := last.strides
+		for k := range next {
+			next[k] *= last.n
 		}
-		if w.index[i] < w.dims[i] {
+		if next == a.strides {
+			last.n *= a.n
+			return
+		}
+	}
+	w.axes[w.rank] = a
+	w.rank++
+}
+
+// Runs is the number of runs.
+func (w *Walk) Runs() int { return w.runs }
+
+// Next goes to the next run, after the last one to the first.
+func (w *Walk) Next() {
+	for i := 1; i < w.rank; i++ {
+		a := &w.axes[i]
+		a.index++
+		for k := range w.At {
+			w.At[k] += a.strides[k]
+		}
+		if a.index < a.n {
 			return
 		}
 		for k := range w.At {
-			w.At[k] -= w.strides[i][k] * w.index[i]
+			w.At[k] -= a.strides[k] * a.n
 		}
-		w.index[i] = 0
+		a.index = 0
 	}
 }

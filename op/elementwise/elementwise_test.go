@@ -53,16 +53,21 @@ func TestWalk(t *testing.T) {
 		}
 		n, _ := out.Elems()
 		w := NewWalk(out, operands...)
-		if w.Len() != n {
-			t.Fatalf("%d elements, want %d", w.Len(), n)
+		if n == 0 {
+			w.Run = 1
+		}
+		if w.Runs()*w.Run != n {
+			t.Fatalf("%d runs of %d elements, want %d elements", w.Runs(), w.Run, n)
 		}
 		for i := range n {
 			for k, s := range operands {
-				if want := position(out, s, i); w.At[k] != want {
-					t.Fatalf("element %d of %v: position %d in %v, want %d", i, out, w.At[k], s, want)
+				if got, want := w.At[k]+i%w.Run*w.Step[k], position(out, s, i); got != want {
+					t.Fatalf("element %d of %v: position %d in %v, want %d", i, out, got, s, want)
 				}
 			}
-			w.Next()
+			if i%w.Run == w.Run-1 {
+				w.Next()
+			}
 		}
 	})
 }

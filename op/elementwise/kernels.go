@@ -35,15 +35,14 @@ func Binary[A, B, O tensor.Element](f func(x A, y B) O) op.Maker {
 func ApplyBinary[A, B, O tensor.Element](r *op.Run, f func(x A, y B) O) {
 	a, b := tensor.View[A](r.In[0].Bytes()), tensor.View[B](r.In[1].Bytes())
 	out := tensor.View[O](r.Out[0].Bytes())
-	if r.In[0].Shape().Equal(r.In[1].Shape()) {
-		for i, x := range a {
-			out[i] = f(x, b[i])
-		}
-		return
-	}
 	w := NewWalk(r.Out[0].Shape(), r.In[0].Shape(), r.In[1].Shape())
-	for i := range w.Len() {
-		out[i] = f(a[w.At[0]], b[w.At[1]])
+	for run := range w.Runs() {
+		i, j := w.At[0], w.At[1]
+		for o := range w.Run {
+			out[run*w.Run+o] = f(a[i], b[j])
+			i += w.Step[0]
+			j += w.Step[1]
+		}
 		w.Next()
 	}
 }

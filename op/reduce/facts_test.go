@@ -78,7 +78,7 @@ func TestKernelsRefuse(t *testing.T) {
 		def     *op.Def
 		in, out op.Fact
 	}{
-		{"mean without parameters", Mean, q(tensor.Int8, tensor.Quant{}), q(tensor.Int8, half)},
+		{"mean by channel", Mean, q(tensor.Int8, tensor.Quant{Scales: []float32{1, 2}, ZeroPoints: []int64{0, 0}}), q(tensor.Int8, half)},
 		{"mean to scale 0", Mean, q(tensor.Int8, half), q(tensor.Int8, tensor.PerTensor(0, 0))},
 		{"maximum to another scale", Max, q(tensor.Int8, half), q(tensor.Int8, third)},
 		{"minimum to another zero point", Min, q(tensor.UInt8, half), q(tensor.UInt8, tensor.PerTensor(0.5, 1))},

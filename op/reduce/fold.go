@@ -17,7 +17,7 @@ import (
 var Sum = &op.Def{
 	Code:     graph.OpCode(schema.SUM),
 	Name:     "SUM",
-	Operands: op.In("input", numbers).In("axes", op.I32).Out("output", numbers),
+	Operands: op.In("input", numbers|op.B).In("axes", op.I32).Out("output", numbers|op.B),
 	Facts:    facts,
 	Version:  version,
 	Since:    []string{"1.10.0", "1.15.0"},
@@ -26,6 +26,7 @@ var Sum = &op.Def{
 		tensor.Float32: reducer(0, func(acc, x float32) float32 { return acc + x }),
 		tensor.Int32:   reducer(0, func(acc, x int32) int32 { return acc + x }),
 		tensor.Int64:   reducer(0, func(acc, x int64) int64 { return acc + x }),
+		tensor.Bool:    reducer(false, either),
 		tensor.Int8:    quantized(sumFloat[int8]),
 		tensor.UInt8:   quantized(sumQuantized[uint8]),
 		tensor.Int16:   quantized(sumFloat[int16]),
@@ -36,7 +37,7 @@ var Sum = &op.Def{
 var Prod = &op.Def{
 	Code:     graph.OpCode(schema.REDUCE_PROD),
 	Name:     "REDUCE_PROD",
-	Operands: op.In("input", op.F32|op.I32|op.I64|op.I8|op.I16).In("axes", op.I32).Out("output", op.F32|op.I32|op.I64|op.I8|op.I16),
+	Operands: op.In("input", numbers|op.B).In("axes", op.I32).Out("output", numbers|op.B),
 	Facts:    facts,
 	Version:  version,
 	Since:    []string{"1.11.0", "2.6.0"},
@@ -45,7 +46,9 @@ var Prod = &op.Def{
 		tensor.Float32: reducer(1, func(acc, x float32) float32 { return acc * x }),
 		tensor.Int32:   reducer(1, func(acc, x int32) int32 { return acc * x }),
 		tensor.Int64:   reducer(1, func(acc, x int64) int64 { return acc * x }),
+		tensor.Bool:    reducer(true, both),
 		tensor.Int8:    prodQuantized[int8],
+		tensor.UInt8:   prodQuantized[uint8],
 		tensor.Int16:   prodQuantized[int16],
 	}),
 }
@@ -55,6 +58,7 @@ var Max = extremum(schema.REDUCE_MAX, op.ByType(0, map[tensor.DType]op.Maker{
 	tensor.Float32: reducer(-math.MaxFloat32, greater[float32]),
 	tensor.Int32:   reducer(math.MinInt32, greater[int32]),
 	tensor.Int64:   reducer(math.MinInt64, greater[int64]),
+	tensor.Bool:    reducer(false, either),
 	tensor.Int8:    sameScale(reducer(math.MinInt8, greater[int8])),
 	tensor.UInt8:   sameScale(reducer(0, greater[uint8])),
 	tensor.Int16:   sameScale(reducer(math.MinInt16, greater[int16])),
@@ -65,22 +69,27 @@ var Min = extremum(schema.REDUCE_MIN, op.ByType(0, map[tensor.DType]op.Maker{
 	tensor.Float32: reducer(math.MaxFloat32, less[float32]),
 	tensor.Int32:   reducer(math.MaxInt32, less[int32]),
 	tensor.Int64:   reducer(math.MaxInt64, less[int64]),
+	tensor.Bool:    reducer(true, both),
 	tensor.Int8:    sameScale(reducer(math.MaxInt8, less[int8])),
 	tensor.UInt8:   sameScale(reducer(math.MaxUint8, less[uint8])),
 	tensor.Int16:   sameScale(reducer(math.MaxInt16, less[int16])),
 }))
 
 // Any is REDUCE_ANY: whether any element along the axes is true.
-var Any = logical(schema.REDUCE_ANY, "1.11.0", false, func(acc, x bool) bool { return acc || x })
+var Any = logical(schema.REDUCE_ANY, "1.11.0", false, either)
 
 // All is REDUCE_ALL: whether all elements along the axes are true.
-var All = logical(schema.REDUCE_ALL, "2.6.0", true, func(acc, x bool) bool { return acc && x })
+var All = logical(schema.REDUCE_ALL, "2.6.0", true, both)
+
+func either(acc, x bool) bool { return acc || x }
+
+func both(acc, x bool) bool { return acc && x }
 
 func extremum(code schema.BuiltinOperator, ref op.Maker) *op.Def {
 	return &op.Def{
 		Code:     graph.OpCode(code),
 		Name:     code.String(),
-		Operands: op.In("input", numbers).In("axes", op.I32).Out("output", numbers),
+		Operands: op.In("input", numbers|op.B).In("axes", op.I32).Out("output", numbers|op.B),
 		Facts:    facts,
 		Version:  version,
 		Since:    []string{"1.11.0", "1.14.0", "2.5.0"},
@@ -162,19 +171,25 @@ func sumFloat[T int8 | int16](r *op.Run, s *rescale) error {
 	}
 	return fold(r, 0, func(acc int32, x T) int32 { return acc + int32(x) }, func(acc int32, n int) T {
 		bias := float32(float32(-s.in)*s.scale) * float32(n)
-		q := fixed.ToInt32(fixed.Round(float32(float32(acc)*s.scale) + float32(bias)))
-		return T(s.clamp(q + s.out))
+		sum := fixed.Round(float32(float32(acc)*s.scale) + float32(bias))
+		if !(sum < 1<<31) { // what x86 makes of NaN and too large numbers
+			sum = math.MinInt32
+		}
+		return T(s.clamp(fixed.ToInt32(sum) + s.out))
 	})
 }
 
 // prodQuantized rescales by in_scale/out_scale^(1/n) behind each of the n
-// factors; without quantization it is the plain product.
-func prodQuantized[T int8 | int16](c *op.Call) (op.Kernel, error) {
+// factors; without quantization it is the plain product, for uint8 only that.
+func prodQuantized[T int8 | uint8 | int16](c *op.Call) (op.Kernel, error) {
 	in, out := &c.In[0], &c.Out[0]
 	if in.Quant.IsZero() {
 		return reducer(1, func(acc, x T) T { return acc * x })(c)
 	}
-	if err := op.CheckActivations(in, out); err != nil {
+	if in.DType == tensor.UInt8 {
+		return op.Kernel{}, fmt.Errorf("product of quantized uint8: %w", tensor.ErrUnsupported)
+	}
+	if err := perTensor(in, out); err != nil {
 		return op.Kernel{}, err
 	}
 	lo, hi, _ := out.DType.IntRange()
@@ -184,7 +199,7 @@ func prodQuantized[T int8 | int16](c *op.Call) (op.Kernel, error) {
 		_, reduced, _ := split(r)
 		n := max(reduced.count(), 1)
 		m, shift := fixed.QuantizeMultiplier(scaleIn / libm.Pow(scaleOut, 1/float64(n)))
-		if shift > 7 {
+		if shift > 14 {
 			return fmt.Errorf("product of %d factors of scale %v into scale %v: %w", n, scaleIn, scaleOut, tensor.ErrUnsupported)
 		}
 		type state struct {

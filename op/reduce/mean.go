@@ -65,11 +65,25 @@ type rescale struct {
 
 func (s *rescale) clamp(q int32) int32 { return min(max(q, s.lo), s.hi) }
 
+// perTensor fails if a fact has several scales or unusable ones. Scale and zero
+// point of one without parameters are 0, with which LiteRT computes as with others.
+func perTensor(facts ...*op.Fact) error {
+	for _, f := range facts {
+		if f.Quant.IsZero() {
+			continue
+		}
+		if err := op.CheckActivations(f, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // quantized makes the kernel of a sum or mean over quantized values.
 func quantized(run func(r *op.Run, s *rescale) error) op.Maker {
 	return func(c *op.Call) (op.Kernel, error) {
 		in, out := &c.In[0], &c.Out[0]
-		if err := op.CheckActivations(in, out); err != nil {
+		if err := perTensor(in, out); err != nil {
 			return op.Kernel{}, err
 		}
 		s := &rescale{in: int32(in.Quant.Zero()), out: int32(out.Quant.Zero()), scale: in.Quant.Scale() / out.Quant.Scale()}

@@ -89,6 +89,114 @@ def sums(rng, name, versions):
         yield Case(label("int8-ratio", i), m, data)
 
 
+FEW = [((2, 3, 4), (2, 3, 4)), ((3, 1, 5), (2, 1)), ((23,), ())]
+
+
+def unquantized(rng, name, dtypes):
+    """Types that are never quantized, and int16 that is not; the reference resolver does not know their versions."""
+    for dtype in dtypes:
+        for i, o in enumerate(pairs(shapes=FEW, act=ACTS if dtype != "complex64" else [NONE])):
+            m = Model()
+            a, b = o["shapes"]
+            x, y = m.input(dtype, a), m.input(dtype, b)
+            m.op(name, [x, y], [m.output(dtype, np.broadcast_shapes(a, b))], options(name.capitalize(), fusedActivationFunction=o["act"]))
+            yield Case(label(f"plain-{dtype}", i, a=o["act"]), m, [numbers(rng, dtype, a), numbers(rng, dtype, b)])
+
+
+@operator("ADD")
+def add_unquantized(rng):
+    yield from unquantized(rng, "ADD", ("float16", "int16"))
+
+
+@operator("MUL")
+def mul_unquantized(rng):
+    yield from unquantized(rng, "MUL", ("float16", "int16", "uint32", "complex64"))
+    special = np.array([0, -0.0, 1, np.inf, -np.inf, np.nan, 1e30, -1e30], np.float32)
+    x = np.stack([np.repeat(special, 8), np.tile(special, 8)], 1).reshape(-1).view(np.complex64)
+    m = Model()
+    ins = [m.input("complex64", (64, 1)), m.input("complex64", (64,))]
+    m.op("MUL", ins, [m.output("complex64", (64, 64))], options("Mul"))
+    yield Case("plain-complex64-special/0", m, [x.reshape(64, 1), x])
+
+
+@operator("MUL")
+def mul_narrow(rng):
+    """int16 factors, a product of 8 bits."""
+    for dtype in ("int8", "uint8"):
+        for i, act in enumerate(ACTS):
+            m = Model()
+            ins = [m.input("int16", (60,), Quant(2.0**-15)) for _ in range(2)]
+            m.op("MUL", ins, [m.output(dtype, (60,), Quant(2.0**-7, zero_of(rng, dtype)))], options("Mul", fusedActivationFunction=act), 4)
+            yield Case(label(f"int16-{dtype}", i, a=act), m, [ints(rng, "int16", (60,)) for _ in range(2)])
+
+
+@operator("SUB")
+def sub_tiny(rng):
+    """An output scale so small that the last multiplier is above one."""
+    for dtype in QUANTIZED:
+        for i in range(4):
+            s = np.float32(0.5 * 2.0 ** rng.uniform(-1, 1))
+            q = [Quant(s, zero_of(rng, dtype)), Quant(s, zero_of(rng, dtype)), Quant(np.float32(s / (2.0**14 if dtype == "int16" else 2.0**19) / rng.uniform(1, 4)), zero_of(rng, dtype))]
+            m, data = binary(rng, "SUB", dtype, dict(shapes=FEW[i % 3], act=NONE, special=False), lambda *_: q, 5, dict(potScaleInt16=False) if dtype == "int16" else {})
+            yield Case(label(f"{dtype}-tiny", i), m, data)
+
+
+def no_options(rng, name):
+    """Without a table pot_scale_int16 is false, not the schema's default."""
+    for i in range(2):
+        m = Model()
+        ins = [m.input("int16", (30,), Quant(0.125)), m.input("int16", (30,), Quant(2.0 ** (-4 - i)))]
+        m.op(name, ins, [m.output("int16", (30,), Quant(0.125))])
+        yield Case(label("int16-no-options", i), m, [ints(rng, "int16", (30,)) for _ in ins])
+
+
+@operator("ADD")
+def add_no_options(rng):
+    yield from no_options(rng, "ADD")
+
+
+@operator("SUB")
+def sub_no_options(rng):
+    yield from no_options(rng, "SUB")
+
+
+@operator("DIV")
+def div_far(rng):
+    """Quotients far from the output's range either way."""
+    for dtype in QUANTIZED:
+        for i in range(6):
+            a, b = scale_of(rng), scale_of(rng)
+            q = [Quant(a, zero_of(rng, dtype)), Quant(b, zero_of(rng, dtype)), Quant(np.float32(a / b * 2.0 ** ((-1) ** i * rng.uniform(20, 40))), zero_of(rng, dtype))]
+            m, data = binary(rng, "DIV", dtype, dict(shapes=FEW[i % 3], act=NONE, special=False), lambda *_: q, 2, {})
+            yield Case(label(f"{dtype}-far", i), m, data)
+
+
+@operator("FLOOR_DIV")
+def floor_div_lowest(rng):
+    """The one quotient of integers that does not fit, in blocks of eight and behind."""
+    for dtype in ("int8", "int16", "int32"):
+        for i, (a, b) in enumerate((((21,), (21,)), ((21,), ()), ((2, 9), (9,)))):
+            m = Model()
+            ins = [m.input(dtype, a), m.input(dtype, b)]
+            m.op("FLOOR_DIV", ins, [m.output(dtype, a)], options("FloorDiv"), 3)
+            yield Case(label(f"{dtype}-lowest", i), m, [np.full(a, np.iinfo(dtype).min, dtype), np.full(b, -1, dtype)])
+
+
+@operator("POW")
+def pow_large(rng):
+    """Exponents that float32 does not hold, powers that int32 does not."""
+    for i, shape in enumerate(((40,), (1, 40))):
+        m = Model()
+        ins = [m.input("int32", (40,)), m.input("int32", shape)]
+        m.op("POW", ins, [m.output("int32", shape)], options("Pow"))
+        yield Case(label("int32-overflow", i), m, [ints(rng, "int32", (40,)), np.array(rng.integers(0, 6, shape), np.int32)])
+    for i, e in enumerate((2**24 + 1, 2**31 - 1, 0)):
+        m = Model()
+        ins = [m.input("int32", (7,)), m.input("int32", ())]
+        m.op("POW", ins, [m.output("int32", (7,))], options("Pow"))
+        yield Case(label("int32-large", i), m, [np.arange(-3, 4, dtype=np.int32), np.array(e, np.int32)])
+
+
 @operator("ADD")
 def add(rng):
     yield from sums(rng, "ADD", {"float32": 1, "int32": 1, "int64": 4, "int8": 2, "uint8": 1, "int16": 3})

@@ -30,6 +30,7 @@ def scales(rng, dtype):
 
 def comparisons(rng, name):
     o = options(BINARY[name])
+    yield from large(rng, name)
     for dtype in ("float32", "float16", "int32", "int64"):
         yield from plain(rng, name, dtype, data=near, out="bool", opts=o)
     for dtype, version in (("int8", 2), ("uint8", 1)):
@@ -47,6 +48,15 @@ def comparisons(rng, name):
         yield from plain(rng, name, "int16", 2 if name in ("GREATER", "LESS_EQUAL") else 3, data=near, out="bool", opts=o)
         if name in ("LESS", "GREATER"):
             yield from plain(rng, name, "bfloat16", 2, data=near, out="bool", opts=o)
+
+
+def large(rng, name):
+    """Scales above one, of which LiteRT keeps the sign."""
+    for i, (dtype, s, t) in enumerate((("int8", 2.0, 0.5), ("uint8", 0.3, 7.5), ("int8", 40.0, 3.0)) + ((("int16", 5.0, 0.1),) if "EQUAL" in (name, name[4:]) else ())):
+        m = Model()
+        ins = [m.input(dtype, (30,), Quant(v, zero_of(rng, dtype))) for v in (s, t)]
+        m.op(name, ins, [m.output("bool", (30,))], options(BINARY[name]), 2)
+        yield Case(label(f"large-{dtype}", i), m, [near(rng, dtype, (30,)) for _ in ins])
 
 
 @operator("EQUAL")
@@ -109,6 +119,25 @@ def select(rng):
     for dtype in SELECTABLE:
         for i, s in enumerate(shapes if dtype in ("float32", "int8") else shapes[:4]):
             yield select_case(rng, "SELECT", dtype, s, i, 3 if len(s[1]) == 5 else 1)
+
+
+def single(rng, name):
+    """All of one element: the result has the shape that the file declares."""
+    for i, (cond, x, y, out) in enumerate(((((), (1, 1), (1,), (1,))), ((1,), (1,), (), ()), ((1, 1), (), (), (1, 1, 1)), ((), (), (), (1, 1)))):
+        m = Model()
+        ins = [m.input("bool", cond), m.input("float32", x), m.input("float32", y)]
+        m.op(name, ins, [m.output("float32", out)], options("Select" if name == "SELECT" else "SelectV2"))
+        yield Case(label("single", i), m, [np.array(rng.integers(2, size=cond), bool), numbers(rng, "float32", x), numbers(rng, "float32", y)])
+
+
+@operator("SELECT")
+def select_single(rng):
+    yield from single(rng, "SELECT")
+
+
+@operator("SELECT_V2")
+def select_v2_single(rng):
+    yield from single(rng, "SELECT_V2")
 
 
 @operator("SELECT_V2")

@@ -64,9 +64,43 @@ reduction("REDUCE_ALL", ("bool",), False)
 reduction("REDUCE_PROD", ("float32", "int32", "int64", "int8", "int16"), True)
 
 
+def of_bools(name):
+    def bools(rng):
+        for i, ((shape, axes), keep) in enumerate(itertools.product((((2, 3, 4), [1]), ((5,), [-1]), ((3, 2), [0, 1]), ((0, 3), [0]), ((), [])), (False, True))):
+            yield Node(i % 2).input(rng.random(shape) < 0.7).index(axes).case(label("bool", i, keep=keep), name, "bool", options("Reducer", keepDims=keep))
+
+    operator(name)(bools)
+
+
+for _name in ("SUM", "REDUCE_PROD", "REDUCE_MAX", "REDUCE_MIN"):
+    of_bools(_name)
+
+
+def no_parameters(name):
+    def bare(rng):
+        for dtype in QUANTIZED:
+            for i, q in enumerate((None, Quant(0.1))):
+                yield Node().input(numbers(rng, dtype, (3, 4)), q).index([1]).case(
+                    label(f"{dtype}-bare", i), name, dtype, options("Reducer", keepDims=False), None if i else Quant(0.1), "builtin" if name == "SUM" and dtype != "uint8" else "ref")
+
+    operator(name)(bare)
+
+
+no_parameters("MEAN")
+no_parameters("SUM")
+
+
+@operator("REDUCE_PROD")
+def prod_large(rng):
+    for dtype in ("int8", "int16"):  # a multiplier of 2^8 and more for each factor
+        for i, scale in enumerate((300.0, 9000.0)):
+            yield Node().input(ints(rng, dtype, (3, 6)), Quant(scale, zero_of(rng, dtype))).index([0]).case(
+                label(f"large-{dtype}", i), "REDUCE_PROD", dtype, options("Reducer", keepDims=False), Quant(0.5, zero_of(rng, dtype)))
+
+
 @operator("REDUCE_PROD")
 def prod_plain(rng):
-    for dtype in ("int8", "int16"):  # without quantization
+    for dtype in ("int8", "uint8", "int16"):  # without quantization
         for i, (shape, axes) in enumerate((((2, 3, 4), [1]), ((5,), [0]), ((3, 2), [0, 1]))):
             yield Node().input(rng.integers(-3, 4, shape).astype(dtype)).index(axes).case(
                 label(f"plain-{dtype}", i), "REDUCE_PROD", dtype, options("Reducer", keepDims=False))
