@@ -14,8 +14,8 @@ func TestFindsOnlyTheFusedExpression(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(findings) != 1 || !strings.Contains(findings[0], "fused.go:5") {
-			t.Errorf("%v: findings %q, want one at fused.go:5", target, findings)
+		if len(findings) != 1 || !strings.Contains(findings[0], "fused.go:7") {
+			t.Errorf("%v: findings %q, want one at fused.go:7", target, findings)
 		}
 	}
 }

@@ -27,15 +27,6 @@ func expDD(a dd) (m dd, k int) {
 	return expm1Series(r).addFloat(1), int(kf)
 }
 
-// expm1DD returns exp(x)-1 for |x| < 700.
-func expm1DD(x float64) dd {
-	if math.Abs(x) < 0.34 {
-		return expm1Series(dd{hi: x})
-	}
-	m, k := expDD(dd{hi: x})
-	return m.scale(math.Ldexp(1, k)).addFloat(-1)
-}
-
 // scaleRound returns m·2^k rounded once, also where the result is subnormal;
 // m is in [1/2, 2].
 func scaleRound(m dd, k int) float64 {
@@ -65,94 +56,6 @@ func Exp(x float64) float64 {
 		return 0
 	}
 	return scaleRound(expDD(dd{hi: x}))
-}
-
-// Expm1 returns e^x - 1 without cancellation near 0.
-func Expm1(x float64) float64 {
-	switch {
-	case x != x || x == 0:
-		return x
-	case x > 699:
-		return Exp(x)
-	case x < -60:
-		return -1
-	case math.Abs(x) < 0x1p-60:
-		return x
-	}
-	return expm1DD(x).value()
-}
-
-// Tanh returns the hyperbolic tangent of x.
-func Tanh(x float64) float64 {
-	a := math.Abs(x)
-	switch {
-	case x != x || x == 0:
-		return x
-	case a < 0x1p-30:
-		return x - float64(x*float64(x*x))/3
-	case a > 22:
-		return math.Copysign(1, x)
-	}
-	e := expm1DD(2 * a)
-	return math.Copysign(e.div(e.addFloat(2)).value(), x)
-}
-
-// expPlain returns exp(x) in plain float64 for |x| < 700, to about 1 ulp.
-func expPlain(x float64) float64 {
-	k := math.RoundToEven(float64(x * log2E))
-	r := x - float64(k*ln2High)
-	r -= float64(k * ln2Low.hi)
-	z := float64(r * r)
-	m := horner(z, expEven) + float64(r*horner(z, expOdd))
-	return float64(m * math.Float64frombits(uint64(1023+int(k))<<52))
-}
-
-// expm1Plain64 returns exp(x)-1 in plain float64 for |x| < 700, to about 3 ulp.
-func expm1Plain64(x float64) float64 {
-	if math.Abs(x) < 0.34 {
-		return x * horner(x, expm1Plain)
-	}
-	return expPlain(x) - 1
-}
-
-// Expf returns e^x.
-func Expf(x float32) float32 {
-	switch {
-	case x != x:
-		return x
-	case x > 89:
-		return float32(math.Inf(1))
-	case x < -104:
-		return 0
-	}
-	return float32(expPlain(float64(x)))
-}
-
-// Expm1f returns e^x - 1 without cancellation near 0.
-func Expm1f(x float32) float32 {
-	switch {
-	case x != x || x == 0:
-		return x
-	case x > 89:
-		return float32(math.Inf(1))
-	case x < -104:
-		return -1
-	}
-	return float32(expm1Plain64(float64(x)))
-}
-
-// Tanhf returns the hyperbolic tangent of x.
-func Tanhf(x float32) float32 {
-	v := float64(x)
-	a := math.Abs(v)
-	switch {
-	case v != v || v == 0:
-		return x
-	case a > 10:
-		return float32(math.Copysign(1, v))
-	}
-	e := expm1Plain64(2 * a)
-	return float32(math.Copysign(e/(e+2), v))
 }
 
 // Sigmoidf returns TFLite's float logistic, 1/(1+exp(-x)), with each step

@@ -59,30 +59,3 @@ func Log1p(x float64) float64 {
 	u := twoSum(1, x)
 	return logDD(u.hi).addFloat(u.lo / u.hi).value()
 }
-
-// logPlain64 returns log(x) in plain float64 for a positive finite x, to
-// about 2 ulp.
-func logPlain64(x float64) float64 {
-	m, k := splitLog(x)
-	s := (m - 1) / (m + 1)
-	z := float64(s * s)
-	tail := float64(float64(2*s) * float64(z*horner(z, logPlain)))
-	kf := float64(k)
-	return float64(kf*ln2High) + (2*s + (float64(kf*ln2Low.hi) + tail))
-}
-
-// Logf returns the natural logarithm of x: -Inf at 0, NaN below.
-func Logf(x float32) float32 {
-	switch {
-	case x != x || x > math.MaxFloat32:
-		return x
-	case x == 0:
-		return float32(math.Inf(-1))
-	case x < 0:
-		return float32(math.NaN())
-	}
-	return float32(logPlain64(float64(x)))
-}
-
-// Log1pf returns log(1+x) without cancellation near 0.
-func Log1pf(x float32) float32 { return float32(Log1p(float64(x))) }

@@ -67,33 +67,3 @@ func powInf(x, y float64) float64 {
 	}
 	return 0
 }
-
-// Powf returns x^y with the special cases of C's powf.
-func Powf(x, y float32) float32 { return float32(Pow(float64(x), float64(y))) }
-
-// Cbrt returns the cube root of x.
-func Cbrt(x float64) float64 {
-	if x == 0 || x != x || math.IsInf(x, 0) {
-		return x
-	}
-	m, e := math.Frexp(math.Abs(x))
-	// m·2^e = a·2^(3q) with a in [1/2, 4).
-	q := e / 3
-	r := e - 3*q
-	if r < 0 {
-		q, r = q-1, r+3
-	}
-	a := math.Ldexp(m, r)
-	y := 0.75 + float64(a/4)
-	for range 4 {
-		y -= (y - a/float64(y*y)) / 3
-	}
-	// One more step with the residual in double-double.
-	residual := dd{hi: y}.mulFloat(y).mulFloat(y).addFloat(-a)
-	y2 := float64(y * y)
-	y -= residual.value() / float64(3*y2)
-	return math.Copysign(math.Ldexp(y, q), x)
-}
-
-// Cbrtf returns the cube root of x.
-func Cbrtf(x float32) float32 { return float32(Cbrt(float64(x))) }

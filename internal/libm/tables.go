@@ -2,9 +2,8 @@ package libm
 
 // Constants as double-doubles: the nearest float64 and what is left.
 var (
-	piOver2   = dd{0x1.921fb54442d18p+0, 0x1.1a62633145c07p-54}
-	twoSqrtPi = dd{0x1.20dd750429b6dp+0, 0x1.1ae3a914fed80p-56} // 2/√π
-	ln2Low    = dd{0x1.9ef35793c7673p-41, 0x1.f97b57a079a19p-103}
+	piOver2 = dd{0x1.921fb54442d18p+0, 0x1.1a62633145c07p-54}
+	ln2Low  = dd{0x1.9ef35793c7673p-41, 0x1.f97b57a079a19p-103}
 )
 
 // Coefficients of the double-double series: the first ones in double-double
@@ -18,20 +17,6 @@ var (
 	sinTail = round(inverseFactorials(1, 2, 13, true)[5:])
 	cosCoef = inverseFactorials(0, 2, 5, true) // cos(x), in x²
 	cosTail = round(inverseFactorials(0, 2, 13, true)[5:])
-	erfCoef = makeErfCoef()[:8] // erf(x)/x, in x²
-	erfTail = round(makeErfCoef()[8:])
-)
-
-// Coefficients of the float64 series behind the float32 functions.
-var (
-	expEven    = round(inverseFactorials(0, 2, 7, false))  // cosh(x), in x²
-	expOdd     = round(inverseFactorials(1, 2, 7, false))  // sinh(x)/x, in x²
-	expm1Plain = round(inverseFactorials(1, 1, 14, false)) // (exp(x)-1)/x
-	logPlain   = round(inverseOdds(13)[1:])                // (atanh(s)-s)/s³, in s²
-	sinPlain   = round(inverseFactorials(1, 2, 9, true))
-	cosPlain   = round(inverseFactorials(0, 2, 9, true))
-	erfPlain   = round(makeErfCoef())
-	erfcPlain  = append(round(erfcCoef), erfcTail...)
 )
 
 // ln2High is log 2 cut to 40 bits: its product with any exponent is exact.
@@ -41,8 +26,8 @@ const (
 	log2E   = 1.44269504088896340735992468100189214
 )
 
-// inverseFactorials returns 1/n!, which is exact in its divisor up to 22!, for count values of n from first in steps of
-// step, with alternating signs if asked.
+// inverseFactorials returns 1/n! for count values of n from first in steps of
+// step, with alternating signs if asked; up to 22! the divisor is exact.
 func inverseFactorials(first, step, count int, alternate bool) []dd {
 	c := make([]dd, count)
 	for i := range c {
@@ -67,58 +52,12 @@ func inverseOdds(count int) []dd {
 	return c
 }
 
-// makeErfCoef returns the Taylor coefficients of erf(x)/x in x²:
-// 2/√π·(-1)^n/(n!·(2n+1)), n = 0 … 18.
-func makeErfCoef() []dd {
-	c := inverseFactorials(0, 1, 19, true)
-	for n := range c {
-		c[n] = c[n].mul(twoSqrtPi).div(dd{hi: float64(2*n + 1)})
-	}
-	return c
-}
-
 func round(c []dd) []float64 {
 	r := make([]float64, len(c))
 	for i := range c {
 		r[i] = c[i].value()
 	}
 	return r
-}
-
-// erfcCoef and erfcTail are the polynomial in t = (x-4)/(x+4) that interpolates
-// erfc(x)·exp(x²)·(1+2x) for x ≥ 0 at Chebyshev's points, to 1e-18. See
-// testdata/gen_tables.py.
-var erfcCoef = []dd{
-	{1.2329951186255526, -4.625318921008717e-17},
-	{-0.1396211168405625, 2.023087078623621e-18},
-	{0.015379652102620042, -3.554325051520133e-19},
-	{0.06809705425469036, -5.783330451875148e-18},
-	{-0.10103906603632504, 3.4272574188047932e-18},
-	{0.09373283499843951, -7.66901912141444e-20},
-	{-0.0663303658116485, -2.1655886540651785e-18},
-	{0.03716751553591141, 1.5035501782197473e-18},
-}
-
-var erfcTail = []float64{
-	-0.01619773406595253,
-	0.005031969992810925,
-	-0.0007577732195352293,
-	-0.0001992567764579197,
-	0.00015062130746391778,
-	-2.4398942309069806e-05,
-	-1.1220753452725425e-05,
-	5.709201212226352e-06,
-	2.909062968371427e-07,
-	-8.249127434964572e-07,
-	7.89343963476142e-08,
-	1.1009041560728304e-07,
-	-2.1917128684776733e-08,
-	-1.470518755238763e-08,
-	3.979908209935334e-09,
-	1.7887492189077536e-09,
-	-5.47796315403793e-10,
-	-1.37212432109558e-10,
-	4.335744696880128e-11,
 }
 
 // atanCoef is the polynomial in x² that interpolates atan(x)/x on [0, 1] at

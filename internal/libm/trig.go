@@ -102,50 +102,6 @@ func Cos(x float64) float64 {
 	return cos.value()
 }
 
-// sinPlain64 and cosPlain64 return sin(r) and cos(r) in plain float64 for
-// |r| ≤ π/4, to about 1 ulp.
-func sinPlain64(r float64) float64 { return float64(r * horner(float64(r*r), sinPlain)) }
-
-func cosPlain64(r float64) float64 { return horner(float64(r*r), cosPlain) }
-
-// Sinf returns the sine of x radians.
-func Sinf(x float32) float32 {
-	v := float64(x)
-	if v != v || math.IsInf(v, 0) {
-		return float32(math.NaN())
-	}
-	if v == 0 {
-		return x
-	}
-	quadrant, r := reducePiOver2(math.Abs(v))
-	sin := quadrantSin(quadrant, r.hi)
-	return float32(math.Copysign(1, v) * sin)
-}
-
-// Cosf returns the cosine of x radians.
-func Cosf(x float32) float32 {
-	v := float64(x)
-	if v != v || math.IsInf(v, 0) {
-		return float32(math.NaN())
-	}
-	quadrant, r := reducePiOver2(math.Abs(v))
-	return float32(quadrantSin((quadrant+1)&3, r.hi))
-}
-
-// quadrantSin returns sin(quadrant·π/2 + r) in plain float64.
-func quadrantSin(quadrant int, r float64) float64 {
-	v := 0.0
-	if quadrant&1 == 0 {
-		v = sinPlain64(r)
-	} else {
-		v = cosPlain64(r)
-	}
-	if quadrant&2 != 0 {
-		return -v
-	}
-	return v
-}
-
 // Atan2 returns the angle of the point (x, y) in [-π, π], with the special
 // cases of C's atan2.
 func Atan2(y, x float64) float64 {
@@ -195,6 +151,3 @@ func atan2Positive(y, x float64) dd {
 	den := cos.mulFloat(x).add(sin.mulFloat(y))
 	return dd{hi: angle}.add(num.div(den))
 }
-
-// Atan2f returns the angle of the point (x, y), like Atan2.
-func Atan2f(y, x float32) float32 { return float32(Atan2(float64(y), float64(x))) }

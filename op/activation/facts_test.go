@@ -1,6 +1,7 @@
 package activation
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 
@@ -115,6 +116,39 @@ func TestVersions(t *testing.T) {
 	} {
 		if got := c.def.Version(call(c.def, nil, fact(c.in), fact(c.in))); got != c.want {
 			t.Errorf("%s: version %d, want %d", c.name, got, c.want)
+		}
+	}
+}
+
+// TestLongRows holds that rows whose sums overflow int32 are harmless.
+func TestLongRows(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		def  *op.Def
+		out  op.Fact
+		in   tensor.DType
+		n    int
+	}{
+		{"SOFTMAX int8", Softmax, quantized(tensor.Int8, 1./256, -128), tensor.Int8, 5000},
+		{"SOFTMAX int8, twice", Softmax, quantized(tensor.Int8, 1./256, -128), tensor.Int8, 8192},
+		{"SOFTMAX int16", Softmax, quantized(tensor.Int16, 1./32768, 0), tensor.Int16, 66000},
+		{"SOFTMAX int16, twice", Softmax, quantized(tensor.Int16, 1./32768, 0), tensor.Int16, 131077},
+		{"LOG_SOFTMAX int8", LogSoftmax, quantized(tensor.Int8, 16./256, 127), tensor.Int8, 5000},
+		{"LOG_SOFTMAX int8, twice", LogSoftmax, quantized(tensor.Int8, 16./256, 127), tensor.Int8, 8192},
+		{"L2_NORMALIZATION int8", L2Normalization, quantized(tensor.Int8, 1./128, 0), tensor.Int8, 140000},
+	} {
+		in := quantized(c.in, 0.1, 0)
+		in.Shape, in.Const = tensor.Shape{c.n}, append(tensor.Aligned(0), bytes.Repeat([]byte{0x7f}, c.n*c.in.Size())...)
+		options := any(&fb.SoftmaxOptionsT{Beta: 1})
+		if c.def == L2Normalization {
+			options = nil
+		}
+		call := call(c.def, options, c.out, in)
+		if err := derive(c.def, call); err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		if _, err := op.Evaluate(c.def, call); err != nil {
+			t.Errorf("%s: %v", c.name, err)
 		}
 	}
 }

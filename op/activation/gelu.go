@@ -2,6 +2,7 @@ package activation
 
 import (
 	"github.com/litequant/litequant/graph"
+	"github.com/litequant/litequant/internal/fixed"
 	"github.com/litequant/litequant/internal/libm"
 	"github.com/litequant/litequant/internal/schema"
 	"github.com/litequant/litequant/internal/schema/fb"
@@ -48,7 +49,7 @@ var Gelu = &op.Def{
 		tensor.Float16: geluHalf,
 		tensor.Int8:    elementwise.Table8[int8](gelu),
 		tensor.UInt8:   elementwise.Table8[uint8](gelu),
-		tensor.Int16:   elementwise.Table16(gelu),
+		tensor.Int16:   geluInt16,
 	}),
 }
 
@@ -70,6 +71,16 @@ func geluErf(x float32) float32 { return 0.5 * x * libm.Erfcf(x*-sqrtHalf) }
 func geluTanh(x float32) float32 {
 	cubic := x + float32(0.044715*x*x*x)
 	return 0.5 * x * (1 + libm.Tanhf(sqrtTwoOverPi*cubic))
+}
+
+// geluInt16 is elementwise.Table16 for any zero points.
+func geluInt16(c *op.Call) (op.Kernel, error) {
+	in, out := &c.In[0], &c.Out[0]
+	if err := allQuantized(in, out); err != nil {
+		return op.Kernel{}, err
+	}
+	table := fixed.LUTPopulateInt16(in.Quant.Scale(), int32(in.Quant.Zero()), out.Quant.Scale(), int32(out.Quant.Zero()), gelu(c))
+	return elementwise.Unary(func(x int16) int16 { return fixed.LUTLookupInt16(x, table) })(c)
 }
 
 // geluHalf rounds every step to binary16, as the reference kernel does.

@@ -66,6 +66,16 @@ func leakyFloat(c *op.Call) (op.Kernel, error) {
 	})(c)
 }
 
+// allQuantized checks that facts have one scale and zero point each.
+func allQuantized(facts ...*op.Fact) error {
+	for _, f := range facts {
+		if err := f.Quantized(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // slopes is a requantization with one multiplier from zero upwards and another
 // one below.
 type slopes struct {
@@ -75,7 +85,7 @@ type slopes struct {
 }
 
 func newSlopes(in, out *op.Fact, negative float32) (*slopes, error) {
-	if err := op.CheckActivations(in, out); err != nil {
+	if err := allQuantized(in, out); err != nil {
 		return nil, err
 	}
 	s := &slopes{zeroIn: int32(in.Quant.Zero()), zeroOut: int32(out.Quant.Zero())}
@@ -88,6 +98,9 @@ func newSlopes(in, out *op.Fact, negative float32) (*slopes, error) {
 func (s *slopes) clamp(v int32) int32 { return min(max(v+s.zeroOut, s.lo), s.hi) }
 
 func leakyInt[T int8 | uint8 | int16](c *op.Call) (op.Kernel, error) {
+	if err := op.CheckActivations(&c.In[0], &c.Out[0]); err != nil {
+		return op.Kernel{}, err
+	}
 	s, err := newSlopes(&c.In[0], &c.Out[0], Alpha(c.Node))
 	if err != nil {
 		return op.Kernel{}, err

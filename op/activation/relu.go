@@ -56,10 +56,8 @@ func clampFloat(lo, hi float32) op.Maker {
 func clampInt[T int8 | uint8 | int16](lo, hi float32) op.Maker {
 	return func(c *op.Call) (op.Kernel, error) {
 		in, out := &c.In[0], &c.Out[0]
-		for _, f := range []*op.Fact{in, out} {
-			if err := f.Quantized(); err != nil {
-				return op.Kernel{}, err
-			}
+		if err := op.CheckActivations(in, out); err != nil {
+			return op.Kernel{}, err
 		}
 		m, shift := fixed.QuantizeMultiplier(float64(in.Quant.Scale() / out.Quant.Scale()))
 		zeroIn, zeroOut := int32(in.Quant.Zero()), int32(out.Quant.Zero())

@@ -19,7 +19,7 @@ var Logistic = curve(schema.LOGISTIC, op.Pin8And16(1./256, -128, 1./32768), elem
 	tensor.BFloat16: elementwise.BHalf(logistic),
 	tensor.Int8:     resultScale(1./256, elementwise.Table8[int8](elementwise.Fixed(libm.Sigmoidf))),
 	tensor.UInt8:    resultScale(1./256, elementwise.Table8[uint8](elementwise.Fixed(libm.Sigmoidf))),
-	tensor.Int16:    sigmoid16(fixed.PrepareLogistic16, fixed.Logistic16),
+	tensor.Int16:    resultScale(1./32768, sigmoid16(fixed.PrepareLogistic16, fixed.Logistic16)),
 })
 
 // Tanh is TANH.
@@ -70,13 +70,16 @@ func resultScale(scale float32, mk op.Maker) op.Maker {
 }
 
 // sigmoid16 is the kernel of an int16 function that fixed interpolates in its
-// own table; results are in Q0.15.
+// own table; results are in Q0.15, which their scale must mean to within 1e-3.
 func sigmoid16(prepare func(scale float32) (m int32, shift int), f func(x int16, m int32, shift int) int16) op.Maker {
-	return resultScale(1./32768, func(c *op.Call) (op.Kernel, error) {
+	return func(c *op.Call) (op.Kernel, error) {
 		if err := op.CheckActivations(&c.In[0], &c.Out[0]); err != nil {
 			return op.Kernel{}, err
 		}
+		if log2, pot := fixed.CheckedLog2(c.Out[0].Quant.Scale()); !pot || log2 != -15 {
+			return op.Kernel{}, fmt.Errorf("result of scale %v, want 2^-15: %w", c.Out[0].Quant.Scale(), tensor.ErrUnsupported)
+		}
 		m, shift := prepare(c.In[0].Quant.Scale())
 		return elementwise.Unary(func(x int16) int16 { return f(x, m, shift) })(c)
-	})
+	}
 }

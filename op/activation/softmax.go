@@ -108,11 +108,11 @@ func softmaxInt[I int8 | uint8, O int8 | uint8 | int16](c *op.Call) (op.Kernel, 
 	if err := c.In[0].Quantized(); err != nil {
 		return op.Kernel{}, err
 	}
-	m, shift, ok := fixed.PreprocessSoftmaxScaling(float64(Beta(c.Node)), float64(c.In[0].Quant.Scale()), scaledDiffBits)
+	m, left, ok := fixed.PreprocessSoftmaxScaling(float64(Beta(c.Node)), float64(c.In[0].Quant.Scale()), scaledDiffBits)
 	if !ok {
 		return op.Kernel{}, fmt.Errorf("beta·scale %v is too small: %w", Beta(c.Node)*c.In[0].Quant.Scale(), tensor.ErrUnsupported)
 	}
-	diffMin := int32(-fixed.CalculateInputRadius(scaledDiffBits, shift, 31))
+	diffMin := int32(-fixed.CalculateInputRadius(scaledDiffBits, left, 31))
 	lo, hi, _ := c.Out[0].DType.IntRange()
 	bits := 8 * c.Out[0].DType.Size()
 	return op.Kernel{Run: func(r *op.Run) error {
@@ -128,7 +128,7 @@ func softmaxInt[I int8 | uint8, O int8 | uint8 | int16](c *op.Call) (op.Kernel, 
 				if diff < diffMin {
 					return 0, false
 				}
-				return fixed.ExpOnNegativeValues(fixed.MultiplyByQuantizedMultiplierGreaterThanOne(diff, m, shift), scaledDiffBits), true
+				return fixed.ExpOnNegativeValues(fixed.MultiplyByQuantizedMultiplierGreaterThanOne(diff, m, left), scaledDiffBits), true
 			}
 			sum := int32(0)
 			for _, v := range x {
@@ -137,10 +137,14 @@ func softmaxInt[I int8 | uint8, O int8 | uint8 | int16](c *op.Call) (op.Kernel, 
 				}
 			}
 			scale, over := fixed.GetReciprocal(sum, sumBits)
+			shift := over + 31 - bits
+			if shift > 31 { // every probability rounds to 0; LiteRT aborts
+				scale, shift = 0, 31
+			}
 			for i, v := range x {
 				y[i] = O(lo)
 				if e, ok := exp(v); ok {
-					q := fixed.RoundingDivideByPOT(fixed.SaturatingRoundingDoublingHighMul(scale, e), over+31-bits)
+					q := fixed.RoundingDivideByPOT(fixed.SaturatingRoundingDoublingHighMul(scale, e), shift)
 					y[i] = O(max(min(q+lo, hi), lo))
 				}
 			}
@@ -172,7 +176,8 @@ func softmaxInt16(c *op.Call) (op.Kernel, error) {
 				y[i] = fixed.LUTLookupInt16(fixed.SaturateInt16(diff+32767), exp)
 				sum += int32(y[i])
 			}
-			headroom := fixed.CountLeadingZeros(uint32(sum)) // the sum's leading bit is at 31−headroom
+			// The sum's leading bit is at 31−headroom; sums that overflowed stay harmless.
+			headroom := min(max(fixed.CountLeadingZeros(uint32(sum)), 1), 30)
 			shifted := int32((int64(sum)<<(headroom-1) + 1<<13) >> 14)
 			reciprocal := fixed.LUTLookupInt16(fixed.SaturateInt16(shifted-(1<<15+1<<16)), inv)
 			right := 31 - headroom

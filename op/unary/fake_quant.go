@@ -39,8 +39,6 @@ func fakeQuantFacts(c *op.Call) error {
 		return fmt.Errorf("narrow range: %w", tensor.ErrUnsupported)
 	case o.NumBits < 1 || o.NumBits > 16:
 		return fmt.Errorf("%d bits: %w", o.NumBits, tensor.ErrMalformed)
-	case !(o.Min <= 0 && o.Max >= 0 && o.Min < o.Max):
-		return fmt.Errorf("range [%v, %v]: %w", o.Min, o.Max, tensor.ErrMalformed)
 	}
 	return op.SameAs(0)(c)
 }
@@ -61,7 +59,7 @@ func fakeQuant(c *op.Call) (op.Kernel, error) {
 }
 
 // nudge is NudgeQuantizationRange with levels from 0 to top: the range moves so
-// that zero falls on a level.
+// that zero falls on a level. An empty range gives NaN.
 func nudge(lo, hi, top float32) (nudgedLo, nudgedHi, scale float32) {
 	scale = (hi - lo) / top
 	zero := -lo / scale

@@ -86,6 +86,8 @@ def logistic(rng):
 @operator("TANH")
 def tanh(rng):
     yield from curves(rng, "TANH")
+    near = (Quant(np.float32(0.0003)), Quant(np.float32(1.0004 / 32768)))  # a power of two to within 1e-3
+    yield from sweep(rng, "TANH", "int16", 3, quants=lambda _: near, shapes=[(1, 200)], prefix="int16-near")
 
 
 @operator("HARD_SWISH")
@@ -124,6 +126,10 @@ def prelu(rng):
                 w = m.const(alpha, a) if constant else m.input(adtype, ashape, a)
                 m.op("PRELU", [x, w], [m.output(dtype, shape, r)])
                 yield Case(label(dtype, i, const=constant), m, [numbers(rng, dtype, shape)] + ([] if constant else [alpha]))
+    m = Model()  # int16 with zero points
+    x, w = m.input("int16", (4, 30), Quant(np.float32(0.001), 700)), m.input("int8", (30,), Quant(np.float32(0.01), -3))
+    m.op("PRELU", [x, w], [m.output("int16", (4, 30), Quant(np.float32(0.0013), -900))])
+    yield Case(label("int16-zero", 0), m, [ints(rng, "int16", (4, 30)), ints(rng, "int8", (30,))])
 
 
 @operator("ELU")
@@ -140,6 +146,19 @@ def gelu(rng):
         yield from sweep(rng, "GELU", "float16", 3, opts=o, oracle="builtin", prefix=f"float16-{approximate:d}")
         for dtype in ("int8", "uint8", "int16"):
             yield from sweep(rng, "GELU", dtype, 2, opts=o, quants=around(rng, dtype, (0.5, 1.5)), prefix=f"{dtype}-{approximate:d}")
+
+
+@operator("GELU")
+def gelu_int16(rng):
+    """Zero points, and whole tables."""
+    for i in range(8):
+        m = Model()
+        s = np.float32(scale_of(rng, 0.02, 0.1) / 256)
+        q = Quant(s, int(rng.integers(-9999, 9999)))
+        x = np.append(np.arange(-32768, 32768, 128), 32767).astype(np.int16)
+        r = Quant(np.float32(s * rng.uniform(0.3, 1)), -q.zero[0])
+        m.op("GELU", [m.input("int16", x.shape, q)], [m.output("int16", x.shape, r)], options("Gelu", approximate=i % 2 == 1), 2)
+        yield Case(label("int16-table", i), m, [x])
 
 
 @operator("LOG_SOFTMAX")

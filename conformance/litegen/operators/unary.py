@@ -246,7 +246,7 @@ def bitcast(rng):
 
 @operator("FAKE_QUANT")
 def fake_quant(rng):
-    for i, (low, high, bits) in enumerate([(-1, 1, 8), (0, 6, 8), (-6, 0, 8), (-0.3, 2.7, 8), (-3, 5, 4), (-1, 1, 16), (0, 1, 2), (-100, 100, 8)]):
+    for i, (low, high, bits) in enumerate([(-1, 1, 8), (0, 6, 8), (-6, 0, 8), (-0.3, 2.7, 8), (-3, 5, 4), (-1, 1, 16), (0, 1, 2), (-100, 100, 8), (1, 2, 8), (-2, -1, 8)]):
         yield from sweep(rng, "FAKE_QUANT", "float32", opts=options("FakeQuant", min=low, max=high, numBits=bits), prefix=f"float32-{i}")
 
 

@@ -28,21 +28,10 @@ def shift(c):
             out[i] += ck * binomial(k, i) * mpf(2) ** i * (-1) ** (k - i)
     return out
 
-def dd(v):
-    hi = float(v)
-    return "\t{%r, %r}," % (hi, float(v - mpf(hi)))
-
-def erfc_scaled(t):
-    x = 4 * (1 + t) / (1 - t)
-    return mp.erfc(x) * mp.exp(x * x) * (1 + 2 * x)
-
 def atan_over_x(t):
     x = mp.sqrt((1 + t) / 2)
     return mp.atan(x) / x
 
-c = monomial(chebyshev(erfc_scaled, 27))
-print("erfcCoef", *map(dd, c[:8]), sep="\n")
-print("erfcTail", *["\t%r," % float(v) for v in c[8:]], sep="\n")
 print("atanCoef", *["\t%r," % float(v) for v in shift(monomial(chebyshev(atan_over_x, 12)))], sep="\n")
 
 mp.prec = 1500

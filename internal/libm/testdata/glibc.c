@@ -31,8 +31,7 @@ typedef struct {
 
 #define ROW(n) {#n, n##f, n, n##l, n##q}
 static const unary_t unary[] = {
-    ROW(exp), ROW(expm1), ROW(log), ROW(log1p), ROW(tanh),
-    ROW(sin), ROW(cos), ROW(erf), ROW(erfc), ROW(cbrt),
+    ROW(exp), ROW(expm1), ROW(log), ROW(log1p), ROW(tanh), ROW(sin), ROW(cos), ROW(erfc),
 };
 static const binary_t binary[] = {ROW(pow), ROW(atan2)};
 
