@@ -14,10 +14,8 @@ import (
 // Defs lists the package's operators.
 var Defs = []*op.Def{Lookup, LookupSparse, HashtableLookup, LSHProjection, SkipGram}
 
-const (
-	plainTables = op.F32 | op.F16 | op.I8 | op.U8 | op.I16 | op.I32 | op.I64 | op.B
-	smallTables = op.I4 | op.I2
-)
+// numeric is the element types of whole bytes.
+const numeric = op.F32 | op.F16 | op.BF16 | op.F64 | op.I8 | op.U8 | op.I16 | op.U16 | op.I32 | op.U32 | op.I64 | op.U64 | op.B | op.C64 | op.C128
 
 // Lookup is EMBEDDING_LOOKUP: ids [N] and a table [R, …] give the rows [N, …]. A
 // table of 8 or fewer bits may have a float result; it is then symmetric, with one
@@ -25,8 +23,8 @@ const (
 var Lookup = &op.Def{
 	Code: graph.OpCode(schema.EMBEDDING_LOOKUP),
 	Name: "EMBEDDING_LOOKUP",
-	Operands: op.In("lookup", op.I32).In("value", plainTables|smallTables).
-		Out("output", plainTables),
+	Operands: op.In("lookup", op.I32).In("value", numeric|op.I4|op.I2).
+		Out("output", numeric|op.I4),
 	Facts:   lookupFacts,
 	Version: lookupVersion,
 	Since:   []string{"1.13.0", "1.14.0", "1.14.0", "2.18.0", "2.21.0"},
@@ -84,16 +82,18 @@ func width(table tensor.Shape) int {
 	return n
 }
 
+// copyRows copies whole bytes. Rows of less than that leave the last bytes of the
+// result zero, which LiteRT does not write.
 func copyRows(r *op.Run) error {
-	table, shape := r.In[1].Bytes(), r.In[1].Shape()
-	size := width(shape) * r.In[1].DType().Size()
-	out := r.Out[0].Bytes()
+	table, rows, out := r.In[1].Bytes(), r.In[1].Shape()[0], r.Out[0].Bytes()
+	size := len(table) / max(rows, 1)
+	clear(out)
 	for i, id := range op.I32s(r.In[0]) {
-		k, err := row(id, shape[0])
+		k, err := row(id, rows)
 		if err != nil {
 			return err
 		}
-		copy(out[i*size:(i+1)*size], table[k*size:])
+		copy(out[min(i*size, len(out)):], table[k*size:(k+1)*size])
 	}
 	return nil
 }
@@ -104,7 +104,7 @@ func dequantizingLookup(c *op.Call) (op.Kernel, error) {
 	if !(op.I8 | op.U8 | op.I4 | op.I2).Has(value.DType) || !(op.F32 | op.F16).Has(out.DType) {
 		return op.Kernel{}, fmt.Errorf("%v rows of a table of %v: %w", out.DType, value.DType, tensor.ErrUnsupported)
 	}
-	scale, err := scaleOf(value)
+	scales, block, err := scalesOf(value, out.DType == tensor.Float32)
 	if err != nil {
 		return op.Kernel{}, err
 	}
@@ -125,7 +125,11 @@ func dequantizingLookup(c *op.Call) (op.Kernel, error) {
 				return err
 			}
 			for j := range n {
-				put(r.Out[0], i*n+j, float32(element(table, k*n+j, bits))*scale(k, j))
+				b := (k*n + j) / block
+				// LiteRT starts every block with a whole byte, which may hold the end
+				// of the one before.
+				first := b * block * bits / 8 * (8 / bits)
+				put(r.Out[0], i*n+j, float32(element(table, first+j%block, bits))*scales[b])
 			}
 		}
 		return nil
@@ -139,20 +143,25 @@ func element(table []byte, i, bits int) int8 {
 	return int8(v<<(8-bits)) >> (8 - bits)
 }
 
-// scaleOf returns the scale of element j of row k.
-func scaleOf(table *op.Fact) (func(k, j int) float32, error) {
+// scalesOf returns the scales of the table's blocks and how many elements have one:
+// a part of a row or all of it. Zero points are refused where LiteRT does: the first
+// one, with a float32 result. They are not used.
+func scalesOf(table *op.Fact, symmetric bool) (scales []float32, block int, err error) {
+	if table.Unknown || len(table.Shape) < 2 || !table.Shape.Known() {
+		return nil, 0, fmt.Errorf("table of unknown shape: %w", tensor.ErrUnsupported)
+	}
 	if b := table.Blocks; b != nil {
-		perRow := table.Shape[1] / b.Size
-		return func(k, j int) float32 { return b.Scales[k*perRow+j/b.Size] }, nil
+		return b.Scales, b.Size, nil
 	}
-	if table.Unknown || len(table.Shape) < 2 || table.Shape[0] < 0 {
-		return nil, fmt.Errorf("table of unknown shape: %w", tensor.ErrUnsupported)
+	q := table.Quant
+	if q.PerAxis() && q.Axis != 0 {
+		return nil, 0, fmt.Errorf("table with scales along axis %d: %w", q.Axis, tensor.ErrUnsupported)
 	}
-	if table.Quant.PerAxis() && table.Quant.Axis != 0 {
-		return nil, fmt.Errorf("table with scales along axis %d: %w", table.Quant.Axis, tensor.ErrUnsupported)
+	if symmetric && q.Zero() != 0 {
+		return nil, 0, fmt.Errorf("table with zero point %d: %w", q.Zero(), tensor.ErrUnsupported)
 	}
-	scales, err := table.ChannelScales(table.Shape[0], true)
-	return func(k, _ int) float32 { return scales[k] }, err
+	scales, err = table.ChannelScales(table.Shape[0], false)
+	return scales, max(width(table.Shape), 1), err
 }
 
 func putFloat32(t tensor.Tensor, i int, v float32) { op.F32s(t)[i] = v }

@@ -15,8 +15,8 @@ import (
 var HashtableLookup = &op.Def{
 	Code: graph.OpCode(schema.HASHTABLE_LOOKUP),
 	Name: "HASHTABLE_LOOKUP",
-	Operands: op.In("lookup", op.I32).In("key", op.I32).In("value", plainTables|op.Str).
-		Out("output", plainTables|op.Str).Like(2).Out("hits", op.U8),
+	Operands: op.In("lookup", op.I32).In("key", op.I32).In("value", numeric|op.Str).
+		Out("output", numeric|op.Str).Like(2).Out("hits", op.U8),
 	Facts: hashtableFacts,
 	Since: []string{"1.5.0"},
 	Quant: op.Quant{None: true},
@@ -51,7 +51,7 @@ func hashtableLookup(r *op.Run) error {
 		return stringLookup(r, ids, keys, hits)
 	}
 	table, out := r.In[2].Bytes(), r.Out[0].Bytes()
-	size := width(r.In[2].Shape()) * r.In[2].DType().Size()
+	size := len(table) / max(r.In[2].Shape()[0], 1)
 	for i, id := range ids {
 		to := out[i*size : (i+1)*size]
 		k, ok := search(keys, id)
@@ -82,14 +82,14 @@ func stringLookup(r *op.Run, ids, keys []int32, hits []byte) error {
 }
 
 // search is C's bsearch: which of several equal keys it finds is defined by how it
-// halves. Keys are compared by their difference, which may wrap, as in LiteRT.
+// halves.
 func search(keys []int32, id int32) (int, bool) {
 	for lo, hi := 0, len(keys); lo < hi; {
 		mid := (lo + hi) / 2
-		switch d := id - keys[mid]; {
-		case d == 0:
+		switch k := keys[mid]; {
+		case id == k:
 			return mid, true
-		case d < 0:
+		case id < k:
 			hi = mid
 		default:
 			lo = mid + 1

@@ -20,7 +20,7 @@ import (
 var LSHProjection = &op.Def{
 	Code: graph.OpCode(schema.LSH_PROJECTION),
 	Name: "LSH_PROJECTION",
-	Operands: op.In("hash", op.F32).In("input", op.F32|op.I8|op.U8|op.I16|op.I32|op.I64).
+	Operands: op.In("hash", op.F32).In("input", numeric).
 		Opt("weight", op.F32).Out("output", op.I32),
 	Facts: lshFacts,
 	Since: []string{"1.5.0"},
@@ -30,7 +30,7 @@ var LSHProjection = &op.Def{
 		return op.Kernel{
 			Temp: func(in, _ []tensor.Shape) (int, error) {
 				n, err := in[1].Elems()
-				return 4 + n/max(in[1][0], 1)*8, err
+				return 4 + n/max(in[1][0], 1)*16, err
 			},
 			Run: func(r *op.Run) error { return lshProjection(r, sparse) },
 		}, nil
@@ -83,7 +83,7 @@ func lshProjection(r *op.Run, sparse bool) error {
 			}
 		}
 		if sparse {
-			out[h] = signature + int32(h)*(1<<perHash)
+			out[h] = signature + int32(h)<<(perHash%32) // as x86 shifts 32 bits
 		}
 	}
 	return nil

@@ -70,12 +70,14 @@ type bucket struct {
 
 // finish divides the bucket's row as the combiner says.
 func (b *bucket) finish(out []float32, n int, combiner fb.CombinerType) {
-	by := b.weight
+	var by float32
 	switch {
-	case combiner == fb.CombinerTypeSUM || b.count == 0:
-		return
-	case combiner == fb.CombinerTypeSQRTN:
+	case combiner == fb.CombinerTypeMEAN && b.count > 0:
+		by = b.weight
+	case combiner == fb.CombinerTypeSQRTN && b.count > 0:
 		by = float32(math.Sqrt(float64(b.squares)))
+	default:
+		return
 	}
 	for k := range n {
 		if i := b.at + k; i >= 0 && i < len(out) {
@@ -97,7 +99,7 @@ func lookupSparse(r *op.Run, combiner fb.CombinerType) error {
 		if err != nil {
 			return err
 		}
-		if at := int(place(places[i*rank:(i+1)*rank], dims)) * n; at != b.at {
+		if at := int(place(places[i*rank:(i+1)*rank], dims) * int32(n)); at != b.at {
 			b.finish(out, n, combiner)
 			b = bucket{at: at}
 		}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/litequant/litequant/internal/fixed"
-	"github.com/litequant/litequant/internal/libm"
 	"github.com/litequant/litequant/op"
 	"github.com/litequant/litequant/tensor"
 )
@@ -94,21 +93,29 @@ func basicKernel(c *op.Call) (op.Kernel, error) {
 		state, joined, sums := op.F32s(r.In[basicState]), op.F32s(r.Out[basicJoined]), op.F32s(r.Out[basicSums])
 		depth, size := len(bias)/4, len(w)/len(bias)
 		join(joined, x, h, size, depth)
+		clear(sums)
+		eigenProduct(sums, w, joined, len(bias), size)
 		for i := range sums {
-			row, unit := i/len(bias), i%len(bias)
-			sums[i] = dotFloat(part(w, unit, 1, size), part(joined, row, 1, size)) + bias[unit]
+			sums[i] = finite(sums[i] + bias[i%len(bias)])
 		}
-		for i, s := range state {
-			g := part(sums, i/depth, 1, 4*depth)[i%depth:]
-			in, candidate := libm.Sigmoidf(g[0]), libm.Tanhf(g[depth])
-			forget, out := libm.Sigmoidf(g[2*depth]), libm.Sigmoidf(g[3*depth])
-			state[i] = float32(in*candidate) + float32(forget*s)
-			h[i] = out * libm.Tanhf(state[i])
+		for i := range len(state) / depth {
+			basicRow(part(state, i, 1, depth), part(h, i, 1, depth), part(sums, i, 1, 4*depth), i*depth)
 		}
 		copy(op.F32s(r.Out[0]), h)
 		copy(op.F32s(r.Out[1]), state)
 		return nil
 	}}, nil
+}
+
+// basicRow computes a row of the new state and activation from the gates' sums. It
+// lies that many elements into the results.
+func basicRow(state, h, sums []float32, at int) {
+	depth := len(state)
+	for i, s := range state {
+		sigmoid := func(gate int) float32 { return logisticAt(sums[gate*depth+i], i, depth, at) }
+		state[i] = float32(sigmoid(0)*tanh(sums[depth+i])) + float32(sigmoid(2)*s)
+		h[i] = sigmoid(3) * tanh(state[i])
+	}
 }
 
 // join concatenates the rows of x and h to rows of the given size.
@@ -147,7 +154,8 @@ func basicUint8(c *op.Call) (op.Kernel, error) {
 			for k, v := range part(joined, row, 1, size) {
 				acc += (int32(v) - activationZero) * (int32(weights[k]) - zeroW)
 			}
-			sums[i] = fixed.SaturateInt16(toSums.of(acc))
+			// LiteRT multiplies the matrices with ruy, which rounds in its own way.
+			sums[i] = fixed.SaturateInt16(fixed.MultiplyByQuantizedMultiplierRuyAVX(acc, toSums.m, toSums.shift))
 		}
 		for i, s := range state {
 			g := part(sums, i/depth, 1, 4*depth)[i%depth:]

@@ -1,7 +1,6 @@
 package recurrent
 
 import (
-	"github.com/litequant/litequant/internal/libm"
 	"github.com/litequant/litequant/op"
 	"github.com/litequant/litequant/tensor"
 )
@@ -73,7 +72,10 @@ func (l *layout) sizesFrom(shape func(i int) tensor.Shape) sizes {
 type floatCell struct {
 	*floatLSTM
 	size           sizes
+	batch          int // entries of the batch
+	row            int // the one that the current step's first row belongs to
 	gate           [gates]floatGate
+	spare          []float32
 	projection     matrix
 	projectionBias []float32
 	// The operands of the current step's products.
@@ -88,10 +90,11 @@ type floatGate struct {
 
 // reserve lays out the scratch memory.
 func (f *floatLSTM) reserve(m *memory, w walk, s sizes) floatCell {
-	c, n := floatCell{floatLSTM: f, size: s}, w.rows()
+	c, n := floatCell{floatLSTM: f, size: s, batch: w.batch}, w.rows()
 	for g := range c.gate {
 		c.gate[g].out = take[float32](m, n*s.cell)
 	}
+	c.spare = take[float32](m, n*s.cell)
 	if f.int8 {
 		c.input.reserve(m, n, s.input)
 		c.aux.reserve(m, n, s.aux)
@@ -127,6 +130,7 @@ func (c *floatCell) run(r *op.Run, w walk, x, aux []float32, out tensor.Tensor, 
 	to, shape := op.F32s(out), out.Shape()
 	stride := shape[len(shape)-1]
 	return w.each(r, func(s step) {
+		c.row = s.state
 		h := part(output, s.state, s.n, c.size.output)
 		var a []float32
 		if aux != nil {
@@ -152,10 +156,10 @@ func (c *floatCell) step(x, aux, output, cell []float32) {
 	}
 	coupled := !c.gate[inputGate].input.present()
 	if !coupled {
-		c.compute(inputGate, libm.Sigmoidf, cell)
+		c.compute(inputGate, cell)
 	}
-	c.compute(forgetGate, libm.Sigmoidf, cell)
-	c.compute(cellGate, c.act, cell)
+	c.compute(forgetGate, cell)
+	c.compute(cellGate, cell)
 	in, forget, candidate := c.gate[inputGate].out, c.gate[forgetGate].out, c.gate[cellGate].out
 	for i, v := range cell {
 		k := in[i]
@@ -165,22 +169,22 @@ func (c *floatCell) step(x, aux, output, cell []float32) {
 		cell[i] = float32(forget[i]*v) + float32(candidate[i]*k)
 	}
 	clip(cell, c.o.cellClip)
-	c.compute(outputGate, libm.Sigmoidf, cell)
+	c.compute(outputGate, cell)
 	c.emit(output, cell)
 }
 
 // compute leaves a gate's values in its memory.
-func (c *floatCell) compute(gate int, act activation, cell []float32) {
+func (c *floatCell) compute(gate int, cell []float32) {
 	g := &c.gate[gate]
-	sum := g.out[:len(cell)]
+	sum, spare := g.out[:len(cell)], c.spare[:len(cell)]
 	if g.norm != nil {
 		clear(sum)
 	} else {
 		spread(sum, g.bias)
 	}
-	g.input.accumulate(sum, c.size.cell, &c.input)
-	g.aux.accumulate(sum, c.size.cell, &c.aux)
-	g.recurrent.accumulate(sum, c.size.cell, &c.state)
+	sum, spare = c.add(sum, spare, &g.input, &c.input)
+	sum, spare = c.add(sum, spare, &g.aux, &c.aux)
+	sum, _ = c.add(sum, spare, &g.recurrent, &c.state)
 	if g.peephole.present() {
 		for i, v := range cell {
 			sum[i] += float32(g.peephole.at(i%c.size.cell) * v)
@@ -189,7 +193,32 @@ func (c *floatCell) compute(gate int, act activation, cell []float32) {
 	if g.norm != nil {
 		normalize(sum, g.norm, g.bias)
 	}
-	act.apply(sum, sum)
+	if gate == cellGate {
+		c.act.apply(g.out, sum)
+	} else {
+		logistic(g.out, sum, c.position(gate))
+	}
+}
+
+// add adds products to sum and returns the memory of the result and the other one.
+// LiteRT's float kernels change memories at every product of a full matrix, and an
+// activation NONE leaves the gate with what is in its own.
+func (c *floatCell) add(sum, spare []float32, m *matrix, v *vectors) (result, other []float32) {
+	if m.f != nil && !m.diagonal && !v.zero {
+		copy(spare, sum)
+		sum, spare = spare, sum
+	}
+	m.accumulate(sum, c.size.cell, v, eigenProduct)
+	return sum, spare
+}
+
+// position is that of a gate's values in LiteRT's scratch memory.
+func (c *floatCell) position(gate int) int {
+	slot := [gates]int{inputGate: 0, cellGate: 1, forgetGate: 2, outputGate: 3}[gate]
+	if !c.gate[inputGate].input.present() {
+		slot--
+	}
+	return (slot*c.batch + c.row) * c.size.cell
 }
 
 // emit computes the output state. The cell gate's memory is used again, as in
@@ -209,6 +238,6 @@ func (c *floatCell) emit(output, cell []float32) {
 		c.hidden.quantize(c.o.asymmetric)
 	}
 	spread(output, c.projectionBias)
-	c.projection.accumulate(output, c.size.output, &c.hidden)
+	c.projection.accumulate(output, c.size.output, &c.hidden, eigenProduct)
 	clip(output, c.o.projClip)
 }

@@ -3,8 +3,10 @@ package recurrent
 import (
 	"fmt"
 
+	"github.com/litequant/litequant/graph"
 	"github.com/litequant/litequant/internal/fixed"
 	"github.com/litequant/litequant/internal/libm"
+	"github.com/litequant/litequant/internal/schema"
 	"github.com/litequant/litequant/op"
 	"github.com/litequant/litequant/tensor"
 )
@@ -108,9 +110,14 @@ func newInt8x16(c *op.Call, o cellOptions) (*int8x16, error) {
 	if err := full.checkScales(c, needed...); err != nil {
 		return nil, err
 	}
-	q := &int8x16{at: full}
+	q := &int8x16{at: full, cellBits: 15, inputZero: zero(c, full.input), outputZero: zero(c, full.output)}
+	q.cellClip = int16(clipped(o.cellClip, scale(c, full.cell), 1<<15))
+	q.projClip = int8(clipped(o.projClip, c.Out[0].Quant.Scale(), 1<<7))
 	exponent, err := log2(scale(c, full.cell))
-	if err != nil || exponent < -30 || exponent > 1 {
+	if err != nil || exponent > -9 && c.Node.Op == graph.OpCode(schema.LSTM) {
+		return q, nil // as in LiteRT, which passes over the error and leaves all factors 0
+	}
+	if exponent < -30 || exponent > 1 {
 		return nil, fmt.Errorf("cell state of scale %v: %w", scale(c, full.cell), tensor.ErrUnsupported)
 	}
 	q.cellBits = 15 + exponent
@@ -125,13 +132,10 @@ func newInt8x16(c *op.Call, o cellOptions) (*int8x16, error) {
 		}
 		q.gate[g] = gateFactors(c, g, sums, exponent)
 	}
-	q.inputZero, q.outputZero = zero(c, full.input), zero(c, full.output)
 	inner := c.Intermediates[4].Quant
 	q.hiddenZero = int32(inner.Zero())
 	q.toHidden = factor(float32(pow2(-15) / float64(inner.Scale()) * pow2(-15)))
 	q.toOutput = factor(float32(scale(c, full.projection)*inner.Scale()) / scale(c, full.output))
-	q.cellClip = int16(clipped(o.cellClip, scale(c, full.cell), 1<<15))
-	q.projClip = int8(clipped(o.projClip, c.Out[0].Quant.Scale(), 1<<7))
 	return q, nil
 }
 

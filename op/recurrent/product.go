@@ -38,6 +38,17 @@ func (m *matrix) at(i int) float32 {
 	return m.f[i]
 }
 
+// row returns row i of size weights as floats, in the memory of row if need be.
+func (m *matrix) row(i, size int, row []float32) []float32 {
+	if m.q == nil {
+		return part(m.f, i, 1, size)
+	}
+	for k := range row {
+		row[k] = m.at(i*size + k)
+	}
+	return row
+}
+
 // vectors are the right operands of a step's products: rows of one size, for int8
 // weights also quantized, each row by itself.
 type vectors struct {
@@ -76,38 +87,43 @@ func (v *vectors) quantize(asymmetric bool) {
 	}
 }
 
+// isZero is NeonIsZeroVector, to which NaN counts as zero where four are compared at
+// once.
 func isZero(x []float32) bool {
-	for _, v := range x {
-		if v != 0 {
+	fours := len(x) &^ 3
+	for i, v := range x {
+		if v > 0 || v < 0 || v != v && i >= fours {
 			return false
 		}
 	}
 	return true
 }
 
+// product adds the products of float weights [units, size] with each of the rows x
+// to sums.
+type product func(sums, w, x []float32, units, size int)
+
 // accumulate adds the products of the weights with each of v's rows to sums,
 // whose rows have the given number of units.
-func (m *matrix) accumulate(sums []float32, units int, v *vectors) {
+func (m *matrix) accumulate(sums []float32, units int, v *vectors, float product) {
 	if !m.present() || v.zero {
+		return
+	}
+	if m.f != nil && !m.diagonal {
+		float(sums, m.f, v.x, units, v.size)
 		return
 	}
 	for r := range len(sums) / units {
 		sum := part(sums, r, 1, units)
-		switch {
-		case m.diagonal:
+		if m.diagonal {
 			for u, x := range part(v.x, r, 1, units) {
 				sum[u] += float32(m.f[u] * x)
 			}
-		case m.q != nil:
-			scale, x := float32(v.scale[r]*m.scale), part(v.q, r, 1, v.size)
-			for u := range sum {
-				sum[u] += float32(float32(dot(part(m.q, u, 1, v.size), x, v.point[r])) * scale)
-			}
-		default:
-			x := part(v.x, r, 1, v.size)
-			for u := range sum {
-				sum[u] += dotFloat(part(m.f, u, 1, v.size), x)
-			}
+			continue
+		}
+		scale, x := float32(v.scale[r]*m.scale), part(v.q, r, 1, v.size)
+		for u := range sum {
+			sum[u] += float32(float32(dot(part(m.q, u, 1, v.size), x, v.point[r])) * scale)
 		}
 	}
 }
@@ -121,10 +137,30 @@ func dot[W, X int8 | int16](w []W, x []X, zero int32) int32 {
 	return sum
 }
 
-func dotFloat(w, x []float32) float32 {
-	sum := float32(0)
-	for i, v := range x {
-		sum += float32(w[i] * v)
+// neonProduct is the product of TFLite's NEON kernels, which are translated to SSE
+// on x86: four sums, and what is left of a row one by one.
+func neonProduct(sums, w, x []float32, units, size int) {
+	for i := range sums {
+		sums[i] = neonDot(sums[i], part(w, i%units, 1, size), part(x, i/units, 1, size))
+	}
+}
+
+// neonDot adds the products of w and x to a sum.
+func neonDot(sum float32, w, x []float32) float32 {
+	a, b, c, d := fourSums(w, x)
+	return addInOrder(sum+(a+b+c+d), w, x, len(x)&^3)
+}
+
+// neonSum is Σ x in the order of neonDot.
+func neonSum(x []float32) float32 {
+	var s [4]float32
+	end := len(x) &^ 3
+	for i, v := range x[:end] {
+		s[i%4] += v
+	}
+	sum := s[0] + s[1] + s[2] + s[3]
+	for _, v := range x[end:] {
+		sum += v
 	}
 	return sum
 }

@@ -285,7 +285,7 @@ func TestErrors(t *testing.T) {
 		}, tensor.ErrMalformed},
 		{"no intermediates", "sequence int8", func(c *op.Call) { c.Intermediates = nil }, tensor.ErrMalformed},
 		{"hidden state without scale", "sequence int8", func(c *op.Call) { c.Intermediates[4] = op.Fact{} }, tensor.ErrMalformed},
-		{"cell scale", "sequence int8", func(c *op.Call) { c.In[19].Quant = tensor.PerTensor(0.001, 0) }, tensor.ErrUnsupported},
+		{"cell scale", "sequence int8", func(c *op.Call) { c.In[19].Quant = tensor.PerTensor(4, 0) }, tensor.ErrUnsupported},
 		{"cell scale of int8 gates", "LSTM int8 gates", func(c *op.Call) { c.In[19].Quant = tensor.PerTensor(1.0/2048, 0) }, tensor.ErrUnsupported},
 		{"int8 gates without normalization", "LSTM int8 gates", func(c *op.Call) {
 			c.In = c.In[:20]

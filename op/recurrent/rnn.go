@@ -266,7 +266,7 @@ func (c *plainCell) run(r *op.Run, w walk, x, aux []float32, out tensor.Tensor, 
 		spread(sum, bias)
 		c.add(sum, &weights, &c.x, s.of(x, c.x.size))
 		if aux != nil {
-			c.add(sum, &auxWeights, &c.auxX, s.of(aux, c.auxX.size))
+			c.add(sum, &auxWeights, &c.auxX, c.auxRows(s, aux, w.timeMajor))
 		}
 		c.add(sum, &recurrent, &c.hidden, h)
 		c.act.apply(sum, sum)
@@ -277,12 +277,23 @@ func (c *plainCell) run(r *op.Run, w walk, x, aux []float32, out tensor.Tensor, 
 	})
 }
 
+// auxRows returns a step's rows of the auxiliary input. Save for float weights with
+// the batch first, LiteRT counts those before them as long as rows of the input.
+func (c *plainCell) auxRows(s step, aux []float32, timeMajor bool) []float32 {
+	if !c.int8 && !timeMajor {
+		return s.of(aux, c.auxX.size)
+	}
+	n := s.n * c.auxX.size
+	first := min(s.first*c.x.size, len(aux)-n)
+	return aux[first : first+n]
+}
+
 func (c *plainCell) add(sum []float32, m *matrix, v *vectors, x []float32) {
 	v.set(x, v.size, c.int8)
 	if c.int8 {
 		v.quantize(c.o.asymmetric)
 	}
-	m.accumulate(sum, c.units, v)
+	m.accumulate(sum, c.units, v, neonProduct)
 }
 
 func bidirectionalRNNKernel(c *op.Call) (op.Kernel, error) {

@@ -129,13 +129,14 @@ func svdfKernel(c *op.Call) (op.Kernel, error) {
 }
 
 // svdfScratch is the memory of a float SVDF: the filters' new values and, for
-// int8 weights, the quantized input.
-func svdfScratch(m *memory, int8 bool, batch, filters, in int) (x vectors, sums []float32) {
+// int8 weights, the quantized input and a filter's time weights.
+func svdfScratch(m *memory, int8 bool, batch, filters, in, memories int) (x vectors, sums, row []float32) {
 	sums = take[float32](m, batch*filters)
 	if int8 {
 		x.reserve(m, batch, in)
+		row = take[float32](m, memories)
 	}
-	return x, sums
+	return x, sums, row
 }
 
 func svdfFloat(c *op.Call, o *fb.SVDFOptionsT) (op.Kernel, error) {
@@ -151,29 +152,25 @@ func svdfFloat(c *op.Call, o *fb.SVDFOptionsT) (op.Kernel, error) {
 	return op.Kernel{
 		Temp: func(in, _ []tensor.Shape) (int, error) {
 			var m memory
-			svdfScratch(&m, int8, in[0][0], in[svdfFeature][0], in[0][1])
+			svdfScratch(&m, int8, in[0][0], in[svdfFeature][0], in[0][1], in[svdfTime][1])
 			return m.used, nil
 		},
 		Run: func(r *op.Run) error {
 			w, t := matrixOf(r.In, svdfFeature), matrixOf(r.In, svdfTime)
 			in, filters, memories := r.In[svdfInput].Shape(), r.In[svdfFeature].Shape()[0], r.In[svdfTime].Shape()[1]
-			x, sums := svdfScratch(&memory{bytes: r.Temp}, int8, in[0], filters, in[1])
+			x, sums, row := svdfScratch(&memory{bytes: r.Temp}, int8, in[0], filters, in[1], memories)
 			x.set(op.F32s(r.In[svdfInput]), in[1], int8)
 			if int8 {
 				x.quantize(o.AsymmetricQuantizeInputs)
 			}
 			clear(sums)
-			w.accumulate(sums, filters, &x)
+			w.accumulate(sums, filters, &x, neonProduct)
 			state, out := op.F32s(r.In[svdfState]), op.F32s(r.Out[0])
 			remember(state, sums, memories)
 			for i := range sums {
-				sum := float32(0)
-				for k, v := range part(state, i, 1, memories) {
-					sum += float32(t.at(i%filters*memories+k) * v)
-				}
-				sums[i] = sum
+				sums[i] = neonDot(0, t.row(i%filters, memories, row), part(state, i, 1, memories))
 			}
-			reduce(out, sums, op.OptF32s(r.In, svdfBias), rank)
+			reduce(out, sums, op.OptF32s(r.In, svdfBias), rank, neonSum)
 			act.apply(out, out)
 			return nil
 		},
@@ -191,17 +188,21 @@ func remember[T any](state, values []T, memories int) {
 }
 
 // reduce sums up the filters of each unit and adds the bias.
-func reduce[T float32 | int32](out, sums, bias []T, rank int) {
+func reduce[T float32 | int32](out, values, bias []T, rank int, sum func(x []T) T) {
 	for i := range out {
-		sum := T(0)
-		for _, v := range part(sums, i, 1, rank) {
-			sum += v
-		}
+		out[i] = sum(part(values, i, 1, rank))
 		if bias != nil {
-			sum += bias[i%len(bias)]
+			out[i] += bias[i%len(bias)]
 		}
-		out[i] = sum
 	}
+}
+
+func sumInts(x []int32) int32 {
+	sum := int32(0)
+	for _, v := range x {
+		sum += v
+	}
+	return sum
 }
 
 // svdfInt8 is the integer kernel: filters' values go to the state's 16 bits, the
@@ -243,7 +244,7 @@ func svdfInt8(c *op.Call, o *fb.SVDFOptionsT) (op.Kernel, error) {
 			for i := range sums {
 				sums[i] = dot(part(t, i%filters, 1, memories), part(state, i, 1, memories), 0)
 			}
-			reduce(units, sums, op.OptI32s(r.In, svdfBias), rank)
+			reduce(units, sums, op.OptI32s(r.In, svdfBias), rank, sumInts)
 			for i, v := range units {
 				out[i] = saturate8(toOut.of(v) + zeroOut)
 			}

@@ -156,6 +156,41 @@ def lstm_float(rng):
 
 
 @operator("LSTM")
+def lstm_shapes(rng):
+    """Batches, cells and inputs that LiteRT multiplies in different orders."""
+    for i, (batch, n, n_in) in enumerate([(1, 1, 21), (3, 1, 5), (2, 3, 9), (5, 13, 17), (4, 15, 6), (9, 4, 33)]):
+        o = complete(dict(kind="float", projection="bias" if i % 2 else "none", peephole=False, cifg=False, norm=False, act=TANH,
+                          cell_clip=0.0, proj_clip=0.0, batch=batch, cell=n, **{"in": n_in}))
+        o["out"] = min(o["out"], n)
+        m = Model()
+        float_lstm(rng, m, "LSTM", [batch, n_in], o, options("LSTM"), {(F, False): 1})
+        yield Case(label("float-shapes", i, batch=batch, cell=n), m, inputs(rng, [batch, n_in]))
+
+
+@operator("LSTM")
+def lstm_no_activation(rng):
+    """A cell gate without activation keeps what lies in its memory."""
+    for i, o in enumerate(pairs(kind=["float", "hybrid"], norm=[False, True], projection=["none", "weights"])):
+        o = complete(dict(o, peephole=False, cifg=False, act=NONE, cell_clip=0.0, proj_clip=0.0, batch=2, cell=5, **{"in": 4}))
+        m = Model()
+        float_lstm(rng, m, "LSTM", [2, 4], o, options("LSTM"), {(F, False): 1, (I, False): 3})
+        yield Case(label("no-act-" + o["kind"], i, norm=o["norm"], proj=o["projection"]), m, inputs(rng, [2, 4]))
+
+
+@operator("LSTM")
+def lstm_nan(rng):
+    """NaN among zeros counts as zero in the first blocks of four."""
+    for i, at in enumerate([1, 4]):
+        o = complete(dict(kind="float", projection="none", peephole=False, cifg=False, norm=False, act=TANH, cell_clip=0.0,
+                          proj_clip=0.0, batch=1, cell=4, **{"in": 5}))
+        m = Model()
+        float_lstm(rng, m, "LSTM", [1, 5], o, options("LSTM"), {(F, False): 1})
+        x = np.zeros([1, 5], np.float32)
+        x[0, at] = np.nan
+        yield Case(label("float-nan", i), m, [x])
+
+
+@operator("LSTM")
 def lstm_old_hybrid(rng):
     o = complete(dict(kind="hybrid", projection="bias", peephole=True, cifg=False, norm=True, act=TANH, cell_clip=0.0,
                       proj_clip=0.0, batch=2, cell=6, **{"in": 5}))
@@ -260,6 +295,27 @@ def unidirectional_int8_odd_cells(rng):
         yield Case(label("int8-odd", i, proj=o["projection"], cell=o["cell_exponent"], tm=o["time_major"]), m, steps)
 
 
+def without_factors(rng, name, kind):
+    """Scales of the cell state that LiteRT refuses, without stopping for it."""
+    for i, (exponent, projection) in enumerate([(-8, "none"), (-8, "bias"), (-10.5, "none"), (-10.5, "bias")]):
+        o = complete(dict(projection=projection, cell_exponent=exponent, cifg=i == 2, peephole=False, norm=i == 1, cell_clip=0.0,
+                          proj_clip=0.0, batch=2, cell=6, time=2, time_major=True, **{"in": 5}))
+        m = Model()
+        shape = [2, 5] if name == "LSTM" else sequence(o)
+        steps = integer_lstm(rng, m, name, shape, o, options(kind), five)
+        yield Case(label("int8-no-factors", i, proj=projection, cell=exponent), m, steps)
+
+
+@operator("UNIDIRECTIONAL_SEQUENCE_LSTM")
+def unidirectional_without_factors(rng):
+    yield from without_factors(rng, "UNIDIRECTIONAL_SEQUENCE_LSTM", "UnidirectionalSequenceLSTM")
+
+
+@operator("LSTM")
+def lstm_without_factors(rng):
+    yield from without_factors(rng, "LSTM", "LSTM")
+
+
 @operator("LSTM")
 def lstm_int8(rng):
     for i, o in enumerate(pairs(**INTEGER_AXES)):
@@ -306,10 +362,10 @@ def lstm_basic(rng):
 
 @operator("LSTM")
 def lstm_basic_uint8(rng):
-    for i, (batch, depth, n_in) in enumerate([(1, 4, 3), (2, 5, 7), (3, 16, 1)]):
+    for i, (batch, depth, n_in, s_w, z_w) in enumerate([(1, 4, 3, 0.02, 120), (2, 5, 7, 0.02, 127), (3, 16, 1, 0.02, 134),
+                                                        (2, 4, 3, 0.1, 0), (2, 4, 3, 0.0013, 255)]):
         m = Model()
-        q, q_state = Quant(1 / 128, 128), Quant(1 / 2048)
-        s_w, z_w = np.float32(0.02), 120 + 7 * i
+        q, q_state, s_w = Quant(1 / 128, 128), Quant(1 / 2048), np.float32(s_w)
         x = m.input(U, [batch, n_in], q)
         h = m.value(U, [batch, depth], q, variable=True)
         c = m.value("int16", [batch, depth], q_state, variable=True)
@@ -427,11 +483,13 @@ def bidirectional_rnn(rng):
         shape = sequence(dict(o, **{"in": 9}))
         kind = F if o["kind"] == "float" else I
         x = m.input(F, shape)
-        # another size than the input's puts LiteRT's auxiliary rows out of step
-        aux = m.input(F, shape) if o["aux"] != "none" else None
+        # another size than the input's puts LiteRT's auxiliary rows out of step, a
+        # smaller one beyond the end
+        aux_shape = shape[:2] + [9 if o["aux"] != "weights" or i % 2 else 12]
+        aux = m.input(F, aux_shape) if o["aux"] != "none" else None
         sizes = [o["units"], 6]
         operands = [x] + plain(rng, m, kind, sizes[0], 9, o["batch"]) + plain(rng, m, kind, sizes[1], 9, o["batch"]) + [aux]
-        operands += [weight(rng, m, kind, [n, 9]) for n in sizes] if o["aux"] == "weights" else [None, None]
+        operands += [weight(rng, m, kind, [n, aux_shape[2]]) for n in sizes] if o["aux"] == "weights" else [None, None]
         outs = [m.output(F, shape[:2] + [n]) for n in ([sum(sizes)] if o["merge"] else sizes)]
         m.op("BIDIRECTIONAL_SEQUENCE_RNN", operands, outs,
              options("BidirectionalSequenceRNN", timeMajor=o["time_major"], fusedActivationFunction=o["act"],
@@ -439,7 +497,7 @@ def bidirectional_rnn(rng):
         if i % 7 == 1 or i == 9:
             as_uint8(m)
         yield Case(label(o["kind"], i, act=o["act"], merge=o["merge"], aux=o["aux"], tm=o["time_major"]), m,
-                   inputs(rng, *([shape] if aux is None else [shape, shape])))
+                   inputs(rng, *([shape] if aux is None else [shape, aux_shape])))
 
 
 # ---- SVDF
