@@ -2,6 +2,7 @@ package shape
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/litequant/litequant/graph"
 	"github.com/litequant/litequant/internal/schema"
@@ -51,13 +52,14 @@ var DepthToSpace = &op.Def{
 }
 
 // SpaceToBatchND is SPACE_TO_BATCH_ND over [N,H,C] or [N,H,W,C]: the input is
-// padded, then the pixels of a block are dealt to as many batches.
+// padded (cropped where the padding is negative), then the pixels of a block are
+// dealt to as many batches.
 var SpaceToBatchND = &op.Def{
 	Code:     graph.OpCode(schema.SPACE_TO_BATCH_ND),
 	Name:     "SPACE_TO_BATCH_ND",
 	Operands: op.In("input", plainTypes).In("block", op.I32).In("paddings", op.I32).Out("output", plainTypes),
 	Facts:    spaceToBatchFacts,
-	Version:  atType(0, map[tensor.DType]int{tensor.Int8: 2, tensor.Int16: 2}), // written 16x8 files carry the int8 version
+	Version:  blocksVersion,
 	Since:    []string{"1.6.0", "1.14.0", "2.3.0", "2.12.0"},
 	Quant:    op.SameScale(0),
 	Ref:      spaceToBatch,
@@ -70,15 +72,25 @@ var BatchToSpaceND = &op.Def{
 	Name:     "BATCH_TO_SPACE_ND",
 	Operands: op.In("input", plainTypes).In("block", op.I32).In("crops", op.I32).Out("output", plainTypes),
 	Facts:    batchToSpaceFacts,
-	Version:  atType(0, map[tensor.DType]int{tensor.Int8: 2, tensor.Int16: 2}), // written 16x8 files carry the int8 version
+	Version:  blocksVersion,
 	Since:    []string{"1.6.0", "1.14.0", "2.3.0", "2.12.0"},
 	Quant:    op.SameScale(0),
 	Ref: func(c *op.Call) (op.Kernel, error) {
-		if err := sameParameters(c); err != nil {
+		if err := sameParameters(c, c.In...); err != nil {
 			return op.Kernel{}, err
 		}
 		return mover(func(r *op.Run) error { return moveBlocks(r, r.Out[0], r.In[0], true) })(c)
 	},
+}
+
+func blocksVersion(c *op.Call) int {
+	switch d := c.In[0].DType; {
+	case len(c.In[0].Shape) != 4:
+		return 3
+	case d == tensor.Int8, d == tensor.Int16: // written 16x8 files carry the int8 version
+		return 2
+	}
+	return 1
 }
 
 // not16 keeps an operator float in the 16x8 family.
@@ -174,10 +186,8 @@ func blockOperands(c *op.Call) (in tensor.Shape, block, margins []int, err error
 	if !c.In[2].Shape.Equal(tensor.Shape{len(in) - 2, 2}) {
 		return nil, nil, nil, fmt.Errorf("margins of shape %v for an input of shape %v: %w", c.In[2].Shape, in, tensor.ErrShape)
 	}
-	for i, n := range block {
-		if n < 1 || margins[2*i] < 0 || margins[2*i+1] < 0 {
-			return nil, nil, nil, fmt.Errorf("blocks %v with margins %v: %w", block, margins, tensor.ErrShape)
-		}
+	if slices.Min(block) < 1 {
+		return nil, nil, nil, fmt.Errorf("blocks %v: %w", block, tensor.ErrShape)
 	}
 	return in, block, margins, nil
 }
@@ -198,11 +208,11 @@ func spaceToBatchFacts(c *op.Call) error {
 		if in[i+1] < 0 {
 			continue
 		}
-		padded := in[i+1] + margins[2*i] + margins[2*i+1]
-		if padded%n != 0 {
+		padded := int64(in[i+1]) + int64(margins[2*i]) + int64(margins[2*i+1])
+		if padded < 0 || padded > maxSize || padded%int64(n) != 0 {
 			return fmt.Errorf("shape %v padded by %v in blocks %v: %w", in, margins, block, tensor.ErrShape)
 		}
-		out[i+1] = padded / n
+		out[i+1] = int(padded) / n
 	}
 	result(c, 0, 0, out)
 	return nil
@@ -212,6 +222,9 @@ func batchToSpaceFacts(c *op.Call) error {
 	in, block, margins, err := blockOperands(c)
 	if err != nil {
 		return err
+	}
+	if slices.Min(margins) < 0 {
+		return fmt.Errorf("crops %v: %w", margins, tensor.ErrShape)
 	}
 	out := in.Clone()
 	for i, n := range block {
@@ -236,7 +249,7 @@ func batchToSpaceFacts(c *op.Call) error {
 }
 
 func spaceToBatch(c *op.Call) (op.Kernel, error) {
-	if err := sameParameters(c); err != nil {
+	if err := sameParameters(c, c.In...); err != nil {
 		return op.Kernel{}, err
 	}
 	zero, err := zeroOf(&c.Out[0])

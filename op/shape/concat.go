@@ -1,7 +1,6 @@
 package shape
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
@@ -43,7 +42,7 @@ var Pack = &op.Def{
 	Since: []string{"1.11.0", "1.14.0", "2.3.0", "2.13.0", "2.23.0"},
 	Quant: op.SameScale(0),
 	Ref: func(c *op.Call) (op.Kernel, error) {
-		if err := sameParameters(c); err != nil {
+		if err := sameParameters(c, c.In...); err != nil {
 			return op.Kernel{}, err
 		}
 		axis := int(graph.Options[fb.PackOptionsT](c.Node).Axis)
@@ -51,13 +50,26 @@ var Pack = &op.Def{
 	},
 }
 
-// sameParameters fails where quantized operands or results of one type differ in
+// parameters returns a value's scale and zero point, 0 and 0 where there is not one
+// of them: TFLite's kernels know no others.
+func parameters(f *op.Fact) (scale float32, zero int64) {
+	if len(f.Quant.Scales) != 1 {
+		return 0, 0
+	}
+	return f.Quant.Scale(), f.Quant.Zero()
+}
+
+// sameParameters fails where quantized values of result 0's type differ from it in
 // scale or zero point; moving elements would change their values.
-func sameParameters(c *op.Call) error {
+func sameParameters(c *op.Call, values ...op.Fact) error {
 	want := &c.Out[0]
-	for _, f := range slices.Concat(c.In, c.Out) {
-		if f.DType == want.DType && f.Present && (f.Quant.Scale() != want.Quant.Scale() || f.Quant.Zero() != want.Quant.Zero()) {
-			return fmt.Errorf("scales %v and %v, zero points %d and %d differ: %w", f.Quant.Scale(), want.Quant.Scale(), f.Quant.Zero(), want.Quant.Zero(), tensor.ErrUnsupported)
+	scale, zero := parameters(want)
+	for _, f := range values {
+		if f.DType != want.DType || !op.Quants.Has(f.DType) || !f.Present {
+			continue
+		}
+		if s, z := parameters(&f); s != scale || z != zero {
+			return fmt.Errorf("scales %v and %v, zero points %d and %d differ: %w", s, scale, z, zero, tensor.ErrUnsupported)
 		}
 	}
 	return nil
@@ -155,7 +167,7 @@ func concatKernel(c *op.Call) (op.Kernel, error) {
 	case tensor.UInt8:
 		return concatUint8(c, axis)
 	case tensor.Int8:
-		if err := sameParameters(c); err != nil {
+		if err := sameParameters(c, c.In...); err != nil {
 			return op.Kernel{}, err
 		}
 	}
@@ -204,21 +216,21 @@ func around(s tensor.Shape, axis int) (outer, row int) {
 // concatUint8 rescales operands whose parameters are not the output's:
 // round(q·s/s_out - zero·s/s_out) + zero_out in float.
 func concatUint8(c *op.Call, axis int) (op.Kernel, error) {
-	out := &c.Out[0]
+	scale, zero := parameters(&c.Out[0])
 	tables := make([]*[256]uint8, len(c.In))
 	for i := range c.In {
-		q := c.In[i].Quant
-		if q.Scale() == out.Quant.Scale() && q.Zero() == out.Quant.Zero() {
+		s, z := parameters(&c.In[i])
+		if s == scale && z == zero {
 			continue
 		}
-		if err := cmp.Or(c.In[i].Quantized(), out.Quantized()); err != nil {
+		if err := c.Out[0].Quantized(); err != nil {
 			return op.Kernel{}, err
 		}
-		scale := q.Scale() * (1 / out.Quant.Scale())
-		bias := float32(-float32(q.Zero()) * scale)
+		ratio := s * (1 / scale)
+		bias := float32(-float32(z) * ratio)
 		tables[i] = new([256]uint8)
 		for v := range tables[i] {
-			x := fixed.ToInt32(fixed.Round(float32(float32(v)*scale)+bias)) + int32(out.Quant.Zero())
+			x := int64(fixed.ToInt32(fixed.Round(float32(float32(v)*ratio)+bias))) + zero
 			tables[i][v] = uint8(min(max(x, 0), 255))
 		}
 	}

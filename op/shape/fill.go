@@ -21,7 +21,7 @@ var Fill = &op.Def{
 	Since: []string{"1.13.0", "2.3.0", "2.5.0", "2.12.0", "2.23.0"},
 	Quant: op.SameScale(1),
 	Ref: func(c *op.Call) (op.Kernel, error) {
-		if err := sameParameters(c); err != nil {
+		if err := sameParameters(c, c.In...); err != nil {
 			return op.Kernel{}, err
 		}
 		return mover(func(r *op.Run) error { return fill(r, r.Out[0], r.In[1]) })(c)

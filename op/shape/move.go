@@ -8,10 +8,10 @@ import (
 )
 
 // maxRank is the highest rank the kernels move.
-const maxRank = 8
+const maxRank = 16
 
-// dims holds a number for each axis; tiling and blocks split axes in two.
-type dims [2 * maxRank]int
+// dims holds a number for each axis.
+type dims [maxRank]int
 
 // strides returns how many elements apart neighbours along each axis are.
 func strides(s tensor.Shape) (d dims) {
@@ -272,14 +272,14 @@ func vector(c *op.Call, i, n int) ([]int, error) {
 	return v, nil
 }
 
-// index returns element k of a signed integer tensor, whose type was checked.
+// index returns element k of a tensor of signed integers or booleans.
 func index(t tensor.Tensor, k int) int {
 	switch b := t.Bytes(); t.DType() {
 	case tensor.Int64:
 		return int(tensor.View[int64](b)[k])
 	case tensor.Int16:
 		return int(tensor.View[int16](b)[k])
-	case tensor.Int8:
+	case tensor.Int8, tensor.Bool:
 		return int(tensor.View[int8](b)[k])
 	default:
 		return int(tensor.View[int32](b)[k])

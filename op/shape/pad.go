@@ -12,15 +12,17 @@ import (
 
 const (
 	padTypes = op.F32 | op.F16 | op.BF16 | op.I8 | op.U8 | op.I16 | op.I32 | op.I64 | op.B
-	padSizes = op.I32 | op.I64 | op.I16 | op.I8
+	padSizes = op.I32 | op.I64 | op.I16 | op.I8 | op.B
 )
 
+var padOperands = op.In("input", padTypes).In("paddings", padSizes).Opt("value", padTypes).Out("output", padTypes)
+
 // Pad is PAD: zeros (quantized: zero points) around the input; row i of paddings
-// says how many before and behind along axis i.
+// says how many before and behind along axis i. TFLite does not tell it from PADV2.
 var Pad = &op.Def{
 	Code:     graph.OpCode(schema.PAD),
 	Name:     "PAD",
-	Operands: op.In("input", padTypes).In("paddings", padSizes).Out("output", padTypes),
+	Operands: padOperands,
 	Facts:    padFacts,
 	Version:  padVersion,
 	Since:    []string{"1.5.0", "1.14.0", "2.4.0", "2.6.0", "2.20.0", "2.23.0"},
@@ -28,11 +30,12 @@ var Pad = &op.Def{
 	Ref:      padKernel,
 }
 
-// PadV2 is PADV2: PAD with a value, a scalar of the input's type and parameters.
+// PadV2 is PADV2: PAD with a value, a scalar of the input's type and the result's
+// parameters.
 var PadV2 = &op.Def{
 	Code:     graph.OpCode(schema.PADV2),
 	Name:     "PADV2",
-	Operands: op.In("input", padTypes).In("paddings", padSizes).In("value", padTypes).Out("output", padTypes),
+	Operands: padOperands,
 	Facts:    padFacts,
 	Version:  padVersion,
 	Since:    []string{"1.9.0", "1.14.0", "2.4.0", "2.6.0", "2.20.0", "2.23.0"},
@@ -92,7 +95,7 @@ func pads(c *op.Call, allowed func(n, before, behind int) bool) error {
 	if err != nil {
 		return err
 	}
-	p, err := c.Ints(1)
+	p, err := paddings(c)
 	if err != nil {
 		return err
 	}
@@ -105,26 +108,43 @@ func pads(c *op.Call, allowed func(n, before, behind int) bool) error {
 		if before < 0 || behind < 0 || before > maxSize || behind > maxSize || n >= 0 && !allowed(n, before, behind) {
 			return fmt.Errorf("paddings %d and %d of an axis of %d: %w", before, behind, n, tensor.ErrShape)
 		}
-		if n >= 0 {
-			out[i] = before + n + behind
+		if n < 0 {
+			continue
 		}
+		size := int64(before) + int64(n) + int64(behind)
+		if size > maxSize {
+			return fmt.Errorf("paddings %d and %d of an axis of %d: %w", before, behind, n, tensor.ErrLimit)
+		}
+		out[i] = int(size)
 	}
 	result(c, 0, 0, out)
 	return nil
+}
+
+// paddings returns the value of operand 1, which may be a list of booleans too.
+func paddings(c *op.Call) ([]int, error) {
+	if f := &c.In[1]; f.DType == tensor.Bool && f.Const != nil {
+		numbers := *f
+		numbers.DType = tensor.Int8
+		return op.IntsOf(numbers.Tensor())
+	}
+	return c.Ints(1)
 }
 
 // maxSize bounds the numbers that sizes are computed from; TFLite's sizes are
 // int32.
 const maxSize = 1<<31 - 1
 
-// padKernel fills the result with the value, then moves the input into it.
+// padKernel fills the result with the value, then moves the input into it. int8 and
+// int16 inputs without quantization are plain integers.
 func padKernel(c *op.Call) (op.Kernel, error) {
-	if len(c.In) > 2 {
-		if err := sameParameters(c); err != nil {
-			return op.Kernel{}, err
-		}
+	padded := c.Out[0]
+	if padded.DType != tensor.UInt8 && c.In[0].Quant.IsZero() {
+		padded.Quant = tensor.Quant{}
+	} else if err := sameParameters(c, c.In[2:]...); err != nil {
+		return op.Kernel{}, err
 	}
-	zero, err := zeroOf(&c.Out[0])
+	zero, err := zeroOf(&padded)
 	if err != nil {
 		return op.Kernel{}, err
 	}
@@ -144,14 +164,15 @@ func padKernel(c *op.Call) (op.Kernel, error) {
 // zeroOf returns the scalar that stands for zero in a value: its zero point.
 func zeroOf(f *op.Fact) (tensor.Tensor, error) {
 	zero, err := tensor.Zeros(f.DType, tensor.Shape{})
-	if err != nil || f.Quant.IsZero() || !op.Quants.Has(f.DType) {
+	if err != nil || !op.Quants.Has(f.DType) {
 		return zero, err
 	}
-	if err := f.Quantized(); err != nil {
-		return zero, err
+	_, z := parameters(f)
+	if lo, hi, _ := f.DType.IntRange(); z < int64(lo) || z > int64(hi) {
+		return zero, fmt.Errorf("zero point %d of %v: %w", z, f.DType, tensor.ErrMalformed)
 	}
 	for i := range zero.Bytes() {
-		zero.Bytes()[i] = byte(f.Quant.Zero() >> (8 * i))
+		zero.Bytes()[i] = byte(z >> (8 * i))
 	}
 	return zero, nil
 }
@@ -196,7 +217,7 @@ func mirrorOffset(n *graph.Node) (int, error) {
 }
 
 func mirrorPadKernel(c *op.Call) (op.Kernel, error) {
-	if err := sameParameters(c); err != nil {
+	if err := sameParameters(c, c.In...); err != nil {
 		return op.Kernel{}, err
 	}
 	offset, err := mirrorOffset(c.Node)

@@ -15,7 +15,7 @@ import (
 var Shape = &op.Def{
 	Code:     graph.OpCode(schema.SHAPE),
 	Name:     "SHAPE",
-	Operands: op.In("input", queried).Out("shape", op.Index),
+	Operands: op.In("input", viewTypes).Out("shape", op.Index),
 	Facts:    shapeFacts,
 	Version:  func(*op.Call) int { return 1 },
 	Since:    []string{"1.10.0"},
@@ -27,7 +27,7 @@ var Shape = &op.Def{
 var Rank = &op.Def{
 	Code:     graph.OpCode(schema.RANK),
 	Name:     "RANK",
-	Operands: op.In("input", queried).Out("rank", op.I32),
+	Operands: op.In("input", viewTypes).Out("rank", op.I32),
 	Facts:    rankFacts,
 	Version:  func(*op.Call) int { return 1 },
 	Since:    []string{"1.14.0"},
@@ -37,8 +37,6 @@ var Rank = &op.Def{
 		return nil
 	}),
 }
-
-const queried = plainTypes | op.Str
 
 func shapeFacts(c *op.Call) error {
 	switch t := graph.Options[fb.ShapeOptionsT](c.Node).OutType; t {

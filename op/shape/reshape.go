@@ -27,7 +27,7 @@ var Defs = []*op.Def{
 var Reshape = &op.Def{
 	Code:     graph.OpCode(schema.RESHAPE),
 	Name:     "RESHAPE",
-	Operands: op.In("input", op.Any).Opt("shape", op.I32).Out("output", op.Any).Like(0),
+	Operands: op.In("input", op.Any).Opt("shape", op.Index).Out("output", op.Any).Like(0),
 	Facts:    reshapeFacts,
 	View:     true,
 	Alias:    []int{0},
@@ -68,17 +68,14 @@ func reshapeFacts(c *op.Call) error {
 	return nil
 }
 
+// reshapeTarget returns the value of a shape operand that is an int32 vector, else
+// what the options say: nothing is a scalar.
 func reshapeTarget(c *op.Call) (tensor.Shape, error) {
-	if c.Has(1) {
-		if len(c.In[1].Shape) == 1 || c.In[1].Const == nil {
-			v, err := c.Ints(1)
-			return v, err
-		}
+	if c.Has(1) && c.In[1].DType == tensor.Int32 && (len(c.In[1].Shape) == 1 || c.In[1].Const == nil) {
+		v, err := c.Ints(1)
+		return v, err
 	}
-	o, ok := c.Node.Options.(*fb.ReshapeOptionsT)
-	if !ok {
-		return nil, fmt.Errorf("no shape operand and no options: %w", tensor.ErrMalformed)
-	}
+	o := graph.Options[fb.ReshapeOptionsT](c.Node)
 	s := make(tensor.Shape, len(o.NewShape))
 	for i, d := range o.NewShape {
 		s[i] = int(d)
@@ -91,9 +88,10 @@ func reshapeTarget(c *op.Call) (tensor.Shape, error) {
 
 // Resolve fills in the one -1 of a target shape so that it has as many elements
 // as the input. Where the input has an unknown dimension the -1 stays, and where
-// the target has none it is taken as it is.
+// the target has none it is taken as it is. If both have a dimension 0, the others
+// alone decide.
 func Resolve(in, want tensor.Shape) (tensor.Shape, error) {
-	out, hole, n := want.Clone(), -1, 1
+	out, hole, n, some := want.Clone(), -1, 1, 1
 	for i, d := range want {
 		switch {
 		case d == -1 && hole >= 0:
@@ -104,10 +102,11 @@ func Resolve(in, want tensor.Shape) (tensor.Shape, error) {
 			return nil, fmt.Errorf("dimension %d: %w", d, tensor.ErrShape)
 		default:
 			const most = math.MaxInt / 128
-			if d > 0 && n > most/d {
+			if d > 0 && some > most/d {
 				return nil, fmt.Errorf("shape %v: %w", want, tensor.ErrLimit)
 			}
 			n *= d
+			some *= max(d, 1)
 		}
 	}
 	if !in.Known() {
@@ -118,17 +117,23 @@ func Resolve(in, want tensor.Shape) (tensor.Shape, error) {
 		return nil, err
 	}
 	if hole >= 0 {
-		if n == 0 && total != 0 || n != 0 && total%n != 0 {
-			return nil, fmt.Errorf("%v does not reshape to %v: %w", in, want, tensor.ErrShape)
+		out[hole] = total / some
+		if n == 0 {
+			out[hole] = nonZero(in) / some
 		}
-		out[hole] = 0
-		if n != 0 {
-			out[hole] = total / n
-		}
-		return out, nil
+		n *= out[hole]
 	}
 	if n != total {
 		return nil, fmt.Errorf("%v does not reshape to %v: %w", in, want, tensor.ErrShape)
 	}
 	return out, nil
+}
+
+// nonZero is the product of the dimensions that are not 0.
+func nonZero(s tensor.Shape) int {
+	n := 1
+	for _, d := range s {
+		n *= max(d, 1)
+	}
+	return n
 }

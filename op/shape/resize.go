@@ -12,7 +12,7 @@ import (
 	"github.com/litequant/litequant/tensor"
 )
 
-const nearestTypes = op.F32 | op.F16 | op.I8 | op.U8 | op.I16 | op.U16 | op.I32 | op.U32 | op.B
+const nearestTypes = op.F32 | op.F16 | op.BF16 | op.I8 | op.U8 | op.I16 | op.U16 | op.I32 | op.U32 | op.B
 
 // ResizeBilinear is RESIZE_BILINEAR: [N,H,W,C] to the height and width that
 // operand 1 names, between the four nearest pixels.
@@ -20,7 +20,7 @@ var ResizeBilinear = &op.Def{
 	Code:     graph.OpCode(schema.RESIZE_BILINEAR),
 	Name:     "RESIZE_BILINEAR",
 	Operands: op.In("input", op.F32|op.Quants).In("size", op.I32).Out("output", op.F32|op.Quants),
-	Facts:    resizeFacts,
+	Facts:    func(c *op.Call) error { return resizeFacts(c, 1) },
 	Version:  resizeVersion,
 	Since:    []string{"1.7.0", "1.14.0", "2.2.0", "2.5.0"},
 	Quant:    op.SameScale(0),
@@ -36,7 +36,7 @@ var ResizeNearest = &op.Def{
 	Code:     graph.OpCode(schema.RESIZE_NEAREST_NEIGHBOR),
 	Name:     "RESIZE_NEAREST_NEIGHBOR",
 	Operands: op.In("input", nearestTypes).In("size", op.I32).Out("output", nearestTypes),
-	Facts:    resizeFacts,
+	Facts:    func(c *op.Call) error { return resizeFacts(c, 0) },
 	Version:  resizeVersion,
 	Since:    []string{"1.13.1", "1.14.0", "2.3.0", "2.4.0"},
 	Quant:    op.SameScale(0),
@@ -68,19 +68,17 @@ func resizeVersion(c *op.Call) int {
 	return 1
 }
 
-func resizeFacts(c *op.Call) error {
+// resizeFacts is the shape rule of both; least is the smallest size.
+func resizeFacts(c *op.Call, least int) error {
 	in, err := ranked(c, 0)
 	if err != nil {
 		return err
-	}
-	if s := samplingOf(c.Node); s.alignCorners && s.halfPixel && c.Node.Op == graph.OpCode(schema.RESIZE_BILINEAR) {
-		return fmt.Errorf("align_corners with half_pixel_centers: %w", tensor.ErrUnsupported)
 	}
 	size, err := vector(c, 1, 2)
 	if err != nil {
 		return err
 	}
-	if len(in) != 4 || size[0] < 1 || size[1] < 1 || in[1] == 0 || in[2] == 0 {
+	if len(in) != 4 || min(size[0], size[1]) < least || in[1] == 0 || in[2] == 0 {
 		return fmt.Errorf("shape %v resized to %v: %w", in, size, tensor.ErrShape)
 	}
 	result(c, 0, 0, tensor.Shape{in[0], size[0], size[1], in[3]})

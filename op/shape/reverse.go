@@ -30,7 +30,7 @@ var ReverseV2 = &op.Def{
 }
 
 // ReverseSequence is REVERSE_SEQUENCE: for entry i of batch_dim the first
-// lengths[i] elements along seq_dim run backwards.
+// lengths[i] elements along seq_dim run backwards, none if it is negative.
 var ReverseSequence = &op.Def{
 	Code:     graph.OpCode(schema.REVERSE_SEQUENCE),
 	Name:     "REVERSE_SEQUENCE",
@@ -111,8 +111,8 @@ func reverseSequence(r *op.Run, seq, batch int) error {
 	in := r.In[0].Shape()
 	step := strides(in)
 	for k := range in[batch] {
-		n := index(r.In[1], k)
-		if n < 0 || n > in[seq] {
+		n := max(index(r.In[1], k), 0)
+		if n > in[seq] {
 			return fmt.Errorf("length %d of an axis of %d: %w", n, in[seq], tensor.ErrMalformed)
 		}
 		for _, part := range [2]struct{ n, to, from, by int }{

@@ -33,7 +33,7 @@ var ScatterND = &op.Def{
 var DynamicUpdateSlice = &op.Def{
 	Code:     graph.OpCode(schema.DYNAMIC_UPDATE_SLICE),
 	Name:     "DYNAMIC_UPDATE_SLICE",
-	Operands: op.In("input", plainTypes|op.I4).In("update", plainTypes|op.I4).In("start", op.Index).Out("output", plainTypes|op.I4),
+	Operands: op.In("input", updateTypes).In("update", updateTypes).In("start", op.Index).Out("output", updateTypes),
 	Facts:    updateFacts,
 	Alias:    []int{0},
 	Version:  updateVersion,
@@ -112,6 +112,8 @@ func updateVersion(c *op.Call) int {
 	}
 	return 1
 }
+
+const updateTypes = plainTypes | op.I4 | op.C128
 
 func updateFacts(c *op.Call) error {
 	in, err := ranked(c, 0)

@@ -2,6 +2,7 @@ package shape
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/litequant/litequant/graph"
 	"github.com/litequant/litequant/internal/schema"
@@ -25,11 +26,12 @@ var Slice = &op.Def{
 	Ref:      mover(slice),
 }
 
-// Split is SPLIT: operand 1 cut into num_splits equal parts along axis operand 0.
+// Split is SPLIT: operand 1 cut into num_splits equal parts along the axis that the
+// first element of operand 0 names.
 var Split = &op.Def{
 	Code:     graph.OpCode(schema.SPLIT),
 	Name:     "SPLIT",
-	Operands: op.In("axis", op.I32).In("input", splitTypes).ManyOut("outputs", splitTypes),
+	Operands: op.In("axis", op.Index).In("input", splitTypes).ManyOut("outputs", splitTypes),
 	Facts:    splitFacts,
 	Version: atType(1, map[tensor.DType]int{tensor.Int32: 3, tensor.Int8: 2,
 		tensor.Int16: 2}), // written 16x8 files carry the int8 version
@@ -39,11 +41,11 @@ var Split = &op.Def{
 }
 
 // SplitV is SPLIT_V: operand 0 cut into parts of the sizes that operand 1 lists
-// (one may be -1) along axis operand 2.
+// (one may be -1) along the axis that the first element of operand 2 names.
 var SplitV = &op.Def{
 	Code:     graph.OpCode(schema.SPLIT_V),
 	Name:     "SPLIT_V",
-	Operands: op.In("input", splitTypes).In("sizes", op.Index).In("axis", op.I32).ManyOut("outputs", splitTypes),
+	Operands: op.In("input", splitTypes).In("sizes", op.Index).In("axis", op.Index).ManyOut("outputs", splitTypes),
 	Facts:    splitVFacts,
 	Version:  atType(0, map[tensor.DType]int{tensor.Int8: 2, tensor.Int16: 2}), // written 16x8 files carry the int8 version
 	Since:    []string{"1.13.1", "2.3.0", "2.23.0"},
@@ -62,7 +64,7 @@ var Unpack = &op.Def{
 	Since: []string{"1.11.0", "1.14.0", "2.2.0", "2.3.0", "2.22.0", "2.23.0"},
 	Quant: op.SameScale(0),
 	Ref: func(c *op.Call) (op.Kernel, error) {
-		if err := sameParameters(c); err != nil {
+		if err := sameParameters(c, slices.Concat(c.In, c.Out)...); err != nil {
 			return op.Kernel{}, err
 		}
 		axis := int(graph.Options[fb.UnpackOptionsT](c.Node).Axis)
@@ -156,8 +158,8 @@ func splitFacts(c *op.Call) error {
 	return nil
 }
 
-// along returns the shape of operand i and the axis that operand k, a single
-// number, names.
+// along returns the shape of operand i and the axis that the first element of
+// operand k names.
 func along(c *op.Call, i, k int) (tensor.Shape, int, error) {
 	in, err := ranked(c, i)
 	if err != nil {
@@ -167,7 +169,7 @@ func along(c *op.Call, i, k int) (tensor.Shape, int, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	if len(v) != 1 {
+	if len(v) == 0 {
 		return nil, 0, fmt.Errorf("axis operand of shape %v: %w", c.In[k].Shape, tensor.ErrShape)
 	}
 	axis, err := in.Axis(v[0])

@@ -3,6 +3,7 @@ package shape
 import (
 	"fmt"
 	"math/bits"
+	"slices"
 
 	"github.com/litequant/litequant/graph"
 	"github.com/litequant/litequant/internal/schema"
@@ -136,7 +137,7 @@ func stridedSliceFacts(c *op.Call) error {
 			return err
 		}
 	}
-	if !c.In[1].Unknown && (len(c.In[1].Shape) != 1 || !c.In[1].Shape.Fits(tensor.Shape{len(v[2])})) || len(v[2]) != len(v[3]) {
+	if !c.In[1].Unknown && (len(c.In[1].Shape) != 1 || !c.In[1].Shape.Fits(tensor.Shape{len(v[2])})) || len(v[2]) > len(v[3]) {
 		return fmt.Errorf("begin, end and strides of shapes %v, %v and %v: %w", c.In[1].Shape, c.In[2].Shape, c.In[3].Shape, tensor.ErrShape)
 	}
 	list, count, err := cuts(o, len(in), len(v[2]))
@@ -144,6 +145,7 @@ func stridedSliceFacts(c *op.Call) error {
 		return err
 	}
 	out := tensor.Shape{}
+	var outside error // matters only if there are elements
 	for _, a := range list[:count] {
 		if a.spec < 0 {
 			out = append(out, a.whole(in))
@@ -151,11 +153,13 @@ func stridedSliceFacts(c *op.Call) error {
 		}
 		stride, n := v[3][a.spec], in[a.source]
 		switch {
-		case stride == 0 || a.shrinks && stride < 0:
-			return fmt.Errorf("stride %d in entry %d: %w", stride, a.spec, tensor.ErrMalformed)
+		case stride == 0:
+			return fmt.Errorf("stride 0 in entry %d: %w", a.spec, tensor.ErrMalformed)
+		case a.shrinks && stride < 0:
+			outside = fmt.Errorf("one element by stride %d in entry %d: %w", stride, a.spec, tensor.ErrMalformed)
 		case a.shrinks:
 			if n >= 0 && v[1] != nil && a.start(n, v[1][a.spec], stride) >= n {
-				return fmt.Errorf("index %d of an axis of %d: %w", v[1][a.spec], n, tensor.ErrShape)
+				outside = fmt.Errorf("index %d of an axis of %d: %w", v[1][a.spec], n, tensor.ErrShape)
 			}
 		case o.Offset:
 			out = append(out, steps(v[2][a.spec], stride))
@@ -167,7 +171,10 @@ func stridedSliceFacts(c *op.Call) error {
 		}
 	}
 	result(c, 0, 0, out)
-	return nil
+	if slices.Contains(out, 0) {
+		return nil
+	}
+	return outside
 }
 
 func stridedSliceVersion(c *op.Call) int {
@@ -195,8 +202,11 @@ func stridedSlice(c *op.Call) (op.Kernel, error) {
 	o := graph.Options[fb.StridedSliceOptionsT](c.Node)
 	return mover(func(r *op.Run) error {
 		in, out := r.In[0].Shape(), r.Out[0].Shape()
+		if r.Out[0].Len() == 0 {
+			return nil
+		}
 		begin, stride := op.I32s(r.In[1]), op.I32s(r.In[3])
-		list, count, err := cuts(o, len(in), len(stride))
+		list, count, err := cuts(o, len(in), len(begin))
 		if err != nil {
 			return err
 		}

@@ -26,7 +26,7 @@ var Tile = &op.Def{
 var BroadcastTo = &op.Def{
 	Code:     graph.OpCode(schema.BROADCAST_TO),
 	Name:     "BROADCAST_TO",
-	Operands: op.In("input", plainTypes).In("shape", op.Index).Out("output", plainTypes),
+	Operands: op.In("input", plainTypes|op.C128).In("shape", op.Index).Out("output", plainTypes|op.C128),
 	Facts:    broadcastToFacts,
 	Version: func(c *op.Call) int { // version 1 was withdrawn
 		if d := c.In[0].DType; d == tensor.Int8 || d == tensor.Int16 {
@@ -63,6 +63,9 @@ func tileFacts(c *op.Call) error {
 	}
 	if len(times) != len(in) {
 		return fmt.Errorf("multiples %v for shape %v: %w", times, in, tensor.ErrShape)
+	}
+	if len(in) > maxRank/2 { // tiling splits axes in two
+		return fmt.Errorf("tiling rank %d: %w", len(in), tensor.ErrUnsupported)
 	}
 	out := in.Clone()
 	for i, m := range times {

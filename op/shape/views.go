@@ -16,7 +16,7 @@ import (
 var Squeeze = &op.Def{
 	Code:     graph.OpCode(schema.SQUEEZE),
 	Name:     "SQUEEZE",
-	Operands: op.In("input", plainTypes|op.Str).Out("output", plainTypes|op.Str),
+	Operands: op.In("input", viewTypes).Out("output", viewTypes),
 	Facts:    squeezeFacts,
 	View:     true,
 	Alias:    []int{0},
@@ -31,7 +31,7 @@ var Squeeze = &op.Def{
 var ExpandDims = &op.Def{
 	Code:     graph.OpCode(schema.EXPAND_DIMS),
 	Name:     "EXPAND_DIMS",
-	Operands: op.In("input", plainTypes|op.Str).In("axis", op.Index).Out("output", plainTypes|op.Str),
+	Operands: op.In("input", viewTypes).In("axis", op.Index).Out("output", viewTypes),
 	Facts:    expandDimsFacts,
 	View:     true,
 	Alias:    []int{0},
@@ -40,6 +40,8 @@ var ExpandDims = &op.Def{
 	Quant:    op.SameScale(0),
 	Ref:      op.Plain(Copy),
 }
+
+const viewTypes = plainTypes | op.Str | op.I4 | op.U4 | op.I2 | op.C128
 
 func squeezeFacts(c *op.Call) error {
 	in, err := ranked(c, 0)
