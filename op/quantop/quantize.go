@@ -4,6 +4,7 @@ package quantop
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/litequant/litequant/graph"
 	"github.com/litequant/litequant/internal/fixed"
@@ -94,18 +95,22 @@ func dequantizeVersion(c *op.Call) int {
 	return 1
 }
 
-// axis is how a tensor's scales spread over its elements: element i has the
-// scale at i / inner % n.
+// axis is how a tensor's scales spread over its elements: each run of elements has
+// one, in the order of the n positions on the axis, again and again.
 type axis struct {
 	scales []float32
 	zeros  []int32
-	inner  int
+	run, n int
 }
 
-// axisOf reads a fact's parameters for a tensor of the given shape.
-func axisOf(f *op.Fact) (func(s tensor.Shape) axis, error) {
+// axisOf reads a fact's parameters for a tensor of a given shape, to which the value
+// may have been resized. Without any parameters the scale is 0.
+func axisOf(f *op.Fact) (func(s tensor.Shape) (axis, error), error) {
 	q := f.Quant
-	if len(q.Scales) == 0 || len(q.Scales) != len(q.ZeroPoints) {
+	if q.IsZero() {
+		q = tensor.PerTensor(0, 0)
+	}
+	if len(q.Scales) != len(q.ZeroPoints) {
 		return nil, fmt.Errorf("%d scales and %d zero points: %w", len(q.Scales), len(q.ZeroPoints), tensor.ErrMalformed)
 	}
 	zeros := make([]int32, len(q.ZeroPoints))
@@ -115,39 +120,53 @@ func axisOf(f *op.Fact) (func(s tensor.Shape) axis, error) {
 	if q.PerAxis() && (f.Unknown || q.Axis < 0 || q.Axis >= len(f.Shape) || f.Shape[q.Axis] != len(q.Scales)) {
 		return nil, fmt.Errorf("%d scales along axis %d of %v: %w", len(q.Scales), q.Axis, f.Shape, tensor.ErrMalformed)
 	}
-	return func(s tensor.Shape) axis {
-		inner := 1
-		if q.PerAxis() {
-			for _, d := range s[min(q.Axis+1, len(s)):] { // inputs may be resized to another rank
-				inner *= d
-			}
+	return func(s tensor.Shape) (axis, error) {
+		if !q.PerAxis() {
+			return axis{q.Scales, zeros, math.MaxInt, 1}, nil
 		}
-		return axis{q.Scales, zeros, inner}
+		if q.Axis >= len(s) || s[q.Axis] > len(q.Scales) {
+			return axis{}, fmt.Errorf("%d scales along axis %d of %v: %w", len(q.Scales), q.Axis, s, tensor.ErrShape)
+		}
+		run := 1
+		for _, d := range s[q.Axis+1:] {
+			run *= d
+		}
+		return axis{q.Scales, zeros, run, s[q.Axis]}, nil
 	}, nil
 }
 
-func (a *axis) at(i int) (scale float32, zero int32) {
-	if len(a.scales) == 1 {
-		return a.scales[0], a.zeros[0]
+// each calls f with every run of the first n elements.
+func (a *axis) each(n int, f func(from, to int, scale float32, zero int32)) {
+	for from, c := 0, 0; from < n; {
+		to := from + min(a.run, n-from)
+		f(from, to, a.scales[c], a.zeros[c])
+		if from, c = to, c+1; c == a.n {
+			c = 0
+		}
 	}
-	c := i / a.inner % len(a.scales)
-	return a.scales[c], a.zeros[c]
 }
 
 // quantize is AffineQuantize: round(x/scale) + zero point, clamped.
 func quantize[T int8 | uint8 | int16](c *op.Call) (op.Kernel, error) {
 	of, err := axisOf(&c.Out[0])
+	if err == nil && c.Out[0].Quant.IsZero() {
+		err = fmt.Errorf("result without a scale: %w", tensor.ErrMalformed)
+	}
 	if err != nil {
 		return op.Kernel{}, err
 	}
 	lo, hi, _ := c.Out[0].DType.IntRange()
 	return op.Kernel{Run: func(r *op.Run) error {
 		in, out := op.F32s(r.In[0]), tensor.View[T](r.Out[0].Bytes())
-		a := of(r.Out[0].Shape())
-		for i, x := range in {
-			scale, zero := a.at(i)
-			out[i] = T(min(max(fixed.ToInt32(fixed.Round(x/scale))+zero, lo), hi))
+		a, err := of(r.Out[0].Shape())
+		if err != nil {
+			return err
 		}
+		a.each(len(in), func(from, to int, scale float32, zero int32) {
+			for i, x := range in[from:to] {
+				out[from+i] = T(min(max(fixed.ToInt32(fixed.Round(x/scale))+zero, lo), hi))
+			}
+		})
 		return nil
 	}}, nil
 }
@@ -178,15 +197,24 @@ func requantizers[I int8 | uint8]() map[tensor.DType]op.Maker {
 	}
 }
 
+// perTensor returns a fact's parameters if it has one of each, otherwise zeros.
+func perTensor(f *op.Fact) (scale float32, zero int32) {
+	if len(f.Quant.Scales) != 1 || len(f.Quant.ZeroPoints) != 1 {
+		return 0, 0
+	}
+	return f.Quant.Scale(), int32(f.Quant.Zero())
+}
+
+// requantize is Requantize. Where an operand's scales are not one, LiteRT takes 0.
 func requantize[I, O int8 | uint8 | int16 | int32](c *op.Call) (op.Kernel, error) {
 	in, out := &c.In[0], &c.Out[0]
-	for _, f := range []*op.Fact{in, out} {
-		if err := f.Quantized(); err != nil {
-			return op.Kernel{}, err
-		}
+	scaleIn, zeroIn := perTensor(in)
+	scaleOut, zeroOut := perTensor(out)
+	ratio := float64(scaleIn) / float64(scaleOut)
+	if !(math.Abs(ratio) <= math.MaxFloat64) {
+		return op.Kernel{}, fmt.Errorf("from scales %v to %v: %w", in.Quant.Scales, out.Quant.Scales, tensor.ErrMalformed)
 	}
-	m, shift := fixed.QuantizeMultiplier(float64(in.Quant.Scale()) / float64(out.Quant.Scale()))
-	zeroIn, zeroOut := int32(in.Quant.Zero()), int32(out.Quant.Zero())
+	m, shift := fixed.QuantizeMultiplier(ratio)
 	lo, hi, _ := out.DType.IntRange()
 	return op.Kernel{Run: func(r *op.Run) error {
 		dst := tensor.View[O](r.Out[0].Bytes())
@@ -197,21 +225,37 @@ func requantize[I, O int8 | uint8 | int16 | int32](c *op.Call) (op.Kernel, error
 	}}, nil
 }
 
-// dequantize is scale·(q − zero point), rounded once to float.
+// dequantize makes integers real.
 func dequantize[T int8 | uint8 | int16](c *op.Call) (op.Kernel, error) {
 	of, err := axisOf(&c.In[0])
 	if err != nil {
 		return op.Kernel{}, err
 	}
 	return op.Kernel{Run: func(r *op.Run) error {
-		out := op.F32s(r.Out[0])
-		a := of(r.In[0].Shape())
-		for i, q := range tensor.View[T](r.In[0].Bytes()) {
-			scale, zero := a.at(i)
-			out[i] = float32(float64(scale) * float64(int32(q)-zero))
+		a, err := of(r.In[0].Shape())
+		if err != nil {
+			return err
 		}
+		reals(&a, op.F32s(r.Out[0]), tensor.View[T](r.In[0].Bytes()))
 		return nil
 	}}, nil
+}
+
+// reals is scale·(q − zero point), rounded once to float32, but along an axis the
+// difference is rounded too.
+func reals[T int8 | uint8 | int16](a *axis, out []float32, quantized []T) {
+	a.each(len(quantized), func(from, to int, scale float32, zero int32) {
+		out, quantized := out[from:to], quantized[from:to]
+		if len(a.scales) > 1 {
+			for i, q := range quantized {
+				out[i] = scale * float32(int32(q)-zero)
+			}
+			return
+		}
+		for i, q := range quantized {
+			out[i] = float32(float64(scale) * float64(int32(q)-zero))
+		}
+	})
 }
 
 // dequantizePacked reads integers of less than a byte.
@@ -227,21 +271,27 @@ func dequantizePacked(signed bool) op.Maker {
 			Run: func(r *op.Run) error {
 				out, values := op.F32s(r.Out[0]), tensor.View[int8](r.Temp)[:r.Out[0].Len()]
 				op.Unpack(values, r.In[0].Bytes(), bits, signed)
-				a := of(r.In[0].Shape())
-				for i, q := range values {
-					scale, zero := a.at(i)
-					out[i] = float32(float64(scale) * float64(int32(q)-zero))
+				a, err := of(r.In[0].Shape())
+				if err != nil {
+					return err
 				}
+				reals(&a, out, values)
 				return nil
 			},
 		}, nil
 	}
 }
 
+// widen makes float16 float32, exactly. A finite number's bits, read as those of a
+// float32, are 2⁻¹¹² times as much.
 func widen(r *op.Run) error {
 	out := op.F32s(r.Out[0])
 	for i, h := range tensor.View[uint16](r.In[0].Bytes()) {
-		out[i] = tensor.Float16ToFloat32(h)
+		const exponent, signAndRest = 0x7c00, 0x8fffe000
+		out[i] = math.Float32frombits(uint32(int32(int16(h))<<13)&signAndRest) * 0x1p112
+		if h&exponent == exponent {
+			out[i] = tensor.Float16ToFloat32(h)
+		}
 	}
 	return nil
 }

@@ -100,7 +100,11 @@ func detectionFacts(c *op.Call) error {
 	}
 	ok := op.Compatible(encodings, tensor.Shape{1, -1, -1}) && (encodings[2] < 0 || encodings[2] >= 4) &&
 		op.Compatible(predictions, tensor.Shape{1, n, -1}) && (predictions[2] < 0 || predictions[2] == o.classes || predictions[2] == o.classes+1) &&
-		op.Compatible(anchors, tensor.Shape{-1, 4}) && (anchors[0] < 0 || anchors[0] >= n)
+		len(anchors) == 2
+	if ok && n >= 0 && anchors.Known() { // anchors follow each other, whatever the shape
+		have, err := anchors.Elems()
+		ok = err == nil && have/4 >= n
+	}
 	if !ok {
 		return fmt.Errorf("encodings of shape %v, predictions of shape %v of %d classes and anchors of shape %v: %w",
 			encodings, predictions, o.classes, anchors, tensor.ErrShape)

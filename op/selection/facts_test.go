@@ -103,6 +103,7 @@ func TestFacts(t *testing.T) {
 		{"diagonal of a scalar", MatrixDiag, nil, tensor.Float32, []op.Fact{floats()}, nil, tensor.ErrShape},
 		{"set diagonals", MatrixSetDiag, nil, tensor.Float32, []op.Fact{floats(-1, 3, 2), floats(-1, 2)}, tensor.Shape{-1, 3, 2}, nil},
 		{"too short a diagonal", MatrixSetDiag, nil, tensor.Float32, []op.Fact{floats(3, 3), floats(2)}, nil, tensor.ErrShape},
+		{"longer diagonals", MatrixSetDiag, nil, tensor.Float32, []op.Fact{floats(2, 3, 3), floats(7)}, tensor.Shape{2, 3, 3}, nil},
 		{"diagonal of another type", MatrixSetDiag, nil, tensor.Float32, []op.Fact{floats(3, 3), numbers(3)}, nil, tensor.ErrType},
 		{"diagonal into a vector", MatrixSetDiag, nil, tensor.Float32, []op.Fact{floats(3), floats(3)}, nil, tensor.ErrShape},
 		{"boxes", NonMaxSuppressionV4, nil, tensor.Int32, []op.Fact{floats(-1, 4), floats(7), scalar(3), floats(), floats()}, tensor.Shape{3}, nil},
@@ -115,6 +116,10 @@ func TestFacts(t *testing.T) {
 		{"other anchors", DetectionPostProcess, nil, tensor.Float32, []op.Fact{floats(1, 6, 4), floats(1, 6, 4), floats(5, 4)}, nil, tensor.ErrShape},
 		{"two batches", DetectionPostProcess, nil, tensor.Float32, []op.Fact{floats(2, 6, 4), floats(2, 6, 4), floats(6, 4)}, nil, tensor.ErrShape},
 		{"other classes", DetectionPostProcess, nil, tensor.Float32, []op.Fact{floats(1, 6, 4), floats(1, 6, 5), floats(6, 4)}, nil, tensor.ErrShape},
+		{"more anchors", DetectionPostProcess, nil, tensor.Float32, []op.Fact{floats(1, 6, 4), floats(1, 6, 4), floats(12, 4)}, tensor.Shape{1, 10, 4}, nil},
+		{"anchors in other rows", DetectionPostProcess, nil, tensor.Float32, []op.Fact{floats(1, 6, 4), floats(1, 6, 4), floats(3, 8)}, tensor.Shape{1, 10, 4}, nil},
+		{"part of an anchor", DetectionPostProcess, nil, tensor.Float32, []op.Fact{floats(1, 6, 4), floats(1, 6, 4), floats(23, 1)}, nil, tensor.ErrShape},
+		{"anchors of rank 3", DetectionPostProcess, nil, tensor.Float32, []op.Fact{floats(1, 6, 4), floats(1, 6, 4), floats(1, 6, 4)}, nil, tensor.ErrShape},
 		{"anchors of another type", DetectionPostProcess, nil, tensor.Float32, []op.Fact{floats(1, 6, 4), floats(1, 6, 4), typed(tensor.UInt8, 6, 4)}, nil, tensor.ErrType},
 		{"no parameters", DetectionPostProcess, nil, tensor.Float32, []op.Fact{floats(1, 6, 4), typed(tensor.UInt8, 1, 6, 4), floats(6, 4)}, nil, tensor.ErrMalformed},
 	} {

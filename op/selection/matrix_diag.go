@@ -25,7 +25,7 @@ var MatrixDiag = &op.Def{
 }
 
 // MatrixSetDiag is MATRIX_SET_DIAG: the input's matrices with other diagonals. Their
-// elements follow each other, min(rows, columns) for a matrix.
+// elements follow each other, min(rows, columns) for a matrix; there may be more.
 var MatrixSetDiag = &op.Def{
 	Code:     graph.OpCode(schema.MATRIX_SET_DIAG),
 	Name:     "MATRIX_SET_DIAG",
@@ -68,7 +68,7 @@ func matrixSetDiagFacts(c *op.Call) error {
 			return err
 		}
 		want, err := append(s[:len(s)-2:len(s)-2], min(s[len(s)-2], s[len(s)-1])).Elems()
-		if err != nil || have != want {
+		if err != nil || have < want {
 			return fmt.Errorf("diagonals of shape %v for matrices of shape %v: %w", d, s, tensor.ErrShape)
 		}
 	}
@@ -81,11 +81,11 @@ func setDiagonals(r *op.Run, diagonal tensor.Tensor) error {
 	s, size := r.Out[0].Shape(), r.Out[0].DType().Size()
 	rows, columns := s[len(s)-2], s[len(s)-1]
 	n := min(rows, columns)
-	if n == 0 {
+	dst, src := r.Out[0].Bytes(), diagonal.Bytes()
+	if len(dst) == 0 {
 		return nil
 	}
-	dst, src := r.Out[0].Bytes(), diagonal.Bytes()
-	for i := range len(src) / size {
+	for i := range len(dst) / (rows * columns * size) * n {
 		if i%4096 == 0 && r.Stop() {
 			return op.ErrStopped
 		}

@@ -113,7 +113,7 @@ func suppress(r *op.Run, sigma float32, scores []float32, count []int32) error {
 	clear(selected)
 	clear(scores)
 	most, n := min(len(st.queue), len(selected)), 0
-	soft := gaussianOf(sigma)
+	scale := float32(-0.5 / float64(sigma)) // of the Gaussian that lowers scores
 	for n < most && len(st.queue) > 0 {
 		if r.Stop() {
 			return op.ErrStopped
@@ -125,7 +125,9 @@ func suppress(r *op.Run, sigma float32, scores []float32, count []int32) error {
 			if hard = iou >= iouThreshold; hard {
 				break
 			}
-			next.score = soft.lower(next.score, iou)
+			if sigma > 0 {
+				next.score *= libm.Expf(scale * iou * iou)
+			}
 			if next.score <= threshold {
 				break
 			}
@@ -147,24 +149,6 @@ func suppress(r *op.Run, sigma float32, scores []float32, count []int32) error {
 	}
 	count[0] = int32(n)
 	return nil
-}
-
-// gaussian is how a selected box lowers the score of another one that overlaps it;
-// 0 stands for not at all.
-type gaussian float32
-
-func gaussianOf(sigma float32) gaussian {
-	if !(sigma > 0) {
-		return 0
-	}
-	return gaussian(-0.5 / float64(sigma))
-}
-
-func (g gaussian) lower(score, iou float32) float32 {
-	if g == 0 {
-		return score
-	}
-	return score * libm.Expf(float32(g)*iou*iou)
 }
 
 // fill queues the boxes whose score is above the threshold.

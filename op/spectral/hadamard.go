@@ -11,9 +11,11 @@ import (
 )
 
 // HadamardRotation is the custom operator aeq.hadamard_rotation: the normalized
-// Walsh-Hadamard transform of each hadamard_size elements, a power of two, of rank 2
-// or 3. As in LiteRT as many are transformed as fit into the rows, from the first
-// element on without regard to where rows begin; the rest is copied.
+// Walsh-Hadamard transform of each hadamard_size elements; sizes that are no powers of
+// two change nothing. As in LiteRT as many are transformed as fit into the rows, from
+// the first element on without regard to where rows begin; the rest is copied. Rows
+// are those of a matrix or a list of matrices; of higher ranks the first two
+// dimensions count, as if there were no others.
 var HadamardRotation = &op.Def{
 	Code:     graph.Custom,
 	Name:     "aeq.hadamard_rotation",
@@ -37,8 +39,8 @@ func hadamardSize(n *graph.Node) (int, error) {
 		return 0, err
 	}
 	size := int(int32(m.Get("hadamard_size").Int()))
-	if !powerOfTwo(size) {
-		return 0, fmt.Errorf("transforms of %d elements: %w", size, tensor.ErrMalformed)
+	if size == 0 {
+		return 0, fmt.Errorf("transforms of no elements: %w", tensor.ErrMalformed)
 	}
 	return size, nil
 }
@@ -48,7 +50,7 @@ func hadamardFacts(c *op.Call) error {
 	if err != nil {
 		return err
 	}
-	if len(s) != 2 && len(s) != 3 {
+	if len(s) < 2 {
 		return fmt.Errorf("rotation of shape %v: %w", s, tensor.ErrShape)
 	}
 	c.SetResult(0, tensor.Float32, s)
@@ -58,13 +60,19 @@ func hadamardFacts(c *op.Call) error {
 func rotate(r *op.Run, size int) error {
 	out := op.F32s(r.Out[0])
 	copy(out, op.F32s(r.In[0]))
-	if len(out) == 0 {
+	if len(out) == 0 || !powerOfTwo(size) {
 		return nil
 	}
 	s := r.In[0].Shape()
-	columns := s[len(s)-1]
+	if len(s) != 3 {
+		s = s[:2]
+	}
+	rows := 1
+	for _, d := range s[:len(s)-1] {
+		rows *= d
+	}
 	norm := float32(1 / math.Sqrt(float64(size)))
-	for i := range len(out) / columns * (columns / size) {
+	for i := range rows * (s[len(s)-1] / size) {
 		if r.Stop() {
 			return op.ErrStopped
 		}

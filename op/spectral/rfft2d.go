@@ -12,7 +12,8 @@ import (
 
 // RFFT2D is RFFT2D: the Fourier transform over the last two axes, cut or padded with
 // zeros to the lengths of operand 1, which are powers of two. Of the last axis it
-// gives the first half and the middle; the others are their conjugates.
+// gives the first half and the middle; the others are their conjugates. A length of 1
+// there is what column says.
 var RFFT2D = &op.Def{
 	Code:     graph.OpCode(schema.RFFT2D),
 	Name:     "RFFT2D",
@@ -83,6 +84,10 @@ func rfft2D(r *op.Run) error {
 	s, in := r.In[0].Shape(), op.F32s(r.In[0])
 	rows, columns := s[len(s)-2], s[len(s)-1]
 	for plane := range len(out) / (height * half) {
+		if width == 1 {
+			column(out[plane*height:][:height], in[plane*rows*columns:][:rows*columns], columns)
+			continue
+		}
 		for y := range height {
 			if r.Stop() {
 				return op.ErrStopped
@@ -113,6 +118,31 @@ func rfft2D(r *op.Run) error {
 		markReal(out[plane*height*half:], height, half)
 	}
 	return nil
+}
+
+// column is what LiteRT makes of a width of 1, which is no transform: each row of the
+// result holds the mean of two rows' first elements, as far from the top as from the
+// end, and its negative or in the lower half itself as imaginary part.
+func column(out []complex64, in []float32, columns int) {
+	n := len(out)
+	first := func(y int) float64 {
+		if y*columns >= len(in) {
+			return 0
+		}
+		return float64(in[y*columns])
+	}
+	for y := range out {
+		low, high := min(y, n-y), max(y, n-y)%n
+		mean := float32(first(low) - float64(0.5*(first(low)-first(high))))
+		switch {
+		case 2*y < n:
+			out[y] = complex(mean, -mean)
+		case 2*y == n:
+			out[y] = complex(mean, float32(math.Copysign(0, -1)))
+		default:
+			out[y] = complex(mean, mean)
+		}
+	}
 }
 
 // markReal sets the imaginary part of the four sums that are their own conjugates to

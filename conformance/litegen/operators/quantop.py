@@ -17,8 +17,7 @@ def quantize(rng):
             m.op("QUANTIZE", [m.input("float32", shape)], [m.output(dtype, shape, q)])
             x = floats(rng, shape, float(q.scale[0]) * 100, i >= 5)
             x = np.nan_to_num(x, nan=0, posinf=np.inf, neginf=-np.inf)  # undefined in C++, as are
-            if dtype == "int16":  # casts of what does not fit an int32
-                x = np.clip(x, -1e9 * q.scale[0], 1e9 * q.scale[0]).astype(np.float32)
+            x = np.clip(x, -1e9 * q.scale[0], 1e9 * q.scale[0]).astype(np.float32)  # what no int32 holds
             if i < 5 and x.size:  # ties
                 x = (np.round(x / q.scale[0]) * q.scale[0] + (rng.random(x.shape) < 0.5) * q.scale[0] / 2).astype(np.float32)
             yield Case(label("float32-" + dtype, i), m, [x])
@@ -114,3 +113,33 @@ def packed_constants(rng):
             q = Quant([scale_of(rng) for _ in range(n)], rng.integers(low, high, size=n), axis)
             m.op("DEQUANTIZE", [m.packed(v, bits, q)], [m.output("float32", (4, 3, 5))], version=version)
             yield Case(label("per-axis-" + dtype, axis), m, [])
+
+
+@operator("QUANTIZE")
+def odd_parameters(rng):
+    x = ints(rng, "int8", (3, 2))
+    for name, q in (("none", None), ("two", Quant([0.5, 0.25], [3, 4], 1))):  # then LiteRT takes a scale of 0
+        m = Model()
+        m.op("QUANTIZE", [m.input("int8", (3, 2), q)], [m.output("int8", (3, 2), Quant(0.5, 7))], version=2)
+        yield Case(f"from/{name}", m, [x])
+    m = Model()
+    m.op("QUANTIZE", [m.input("float32", (3, 4))], [m.output("int8", (3, 4), Quant([0.1, 0.2, 0.3, 0.4], range(4), 1))], version=3)
+    yield Case("resized", m, [[floats(rng, shape, 5)] for shape in ((3, 4), (5, 4), (2, 3), (2, 4, 3))])
+
+
+@operator("DEQUANTIZE")
+def odd_constants(rng):
+    for dtype in ("int8", "uint8", "int16"):  # without a scale it is 0
+        m = Model()
+        m.op("DEQUANTIZE", [m.input(dtype, (3, 2))], [m.output("float32", (3, 2))], version=3)
+        yield Case(f"{dtype}/none", m, [ints(rng, dtype, (3, 2))])
+    for dtype in ("int8", "uint8"):  # the difference is rounded where there is an axis
+        for i, zero in enumerate(((127, 617706474, 35090, -128), (-(2**30) - 1, 2**24 + 1, 0, 2**31 - 200))):
+            for axis in (True, False):
+                m = Model()
+                q = Quant([scale_of(rng) for _ in zero], zero, 1) if axis else Quant(scale_of(rng), zero[1])
+                m.op("DEQUANTIZE", [m.input(dtype, (6, 4), q)], [m.output("float32", (6, 4))], version=5)
+                yield Case(label(f"{dtype}/far", i, axis=axis), m, [ints(rng, dtype, (6, 4))])
+    m = Model()
+    m.op("DEQUANTIZE", [m.input("int8", (3, 4), Quant([0.1, 0.2, 0.3, 0.4], range(4), 1))], [m.output("float32", (3, 4))], version=5)
+    yield Case("resized", m, [[ints(rng, "int8", shape)] for shape in ((3, 4), (5, 4), (2, 3), (2, 4, 3))])

@@ -18,7 +18,7 @@ def shaped(name):
                 yield Case(label(f"{i}", k), m, [[], [], []])  # the stream goes on
             m = Model()
             m.op(name, [m.input("int32", (2,))], [m.output("float32", ())], options("Random", seed=seeds[0], seed2=seeds[1]))
-            yield Case(f"{i}/variable", m, [np.int32([3, 5])])
+            yield Case(f"{i}/variable", m, [[np.int32(shape)] for shape in ((3, 5), (2, 2), (2, 1, 3), (4, 1, 1))])  # a resized input starts again
         m = Model()  # two generators
         for seed in (5, 6):
             m.op(name, [m.const(np.int32([5]))], [m.output("float32", (5,))], options("Random", seed=seed, seed2=9))

@@ -125,6 +125,8 @@ def matrix_set_diag(rng):
             diag = shape[:-2] + (min(shape[-2:]),)
             n = Node().input(sample(rng, dtype, shape), quant(dtype)).input(sample(rng, dtype, diag), quant(dtype))
             yield n.case(label(dtype, i), "MATRIX_SET_DIAG", dtype, options("MatrixSetDiag"), quant(dtype))
+    for i, (shape, diag) in enumerate((((3, 3), (4,)), ((2, 4, 3), (2, 4)), ((2, 2, 2), (5,)), ((2, 0, 3), (2, 1)))):  # more than is needed
+        yield Node().input(sample(rng, "int32", shape)).input(sample(rng, "int32", diag)).case(label("more", i), "MATRIX_SET_DIAG", "int32", options("MatrixSetDiag"))
 
 
 @operator("BUCKETIZE")
@@ -183,6 +185,10 @@ def nms(rng, name, soft):
     s = np.float32(rng.random(8))
     s[[1, 5]] = np.nan, np.inf
     yield build("scores", boxes(rng, 8), s, 8, 0.5, 0.0, sigmas[-1])
+    if soft:
+        b = boxes(rng, 12)
+        b[[1, 4, 7], 2] = np.nan, np.inf, -np.inf
+        yield build("endless", b, rng.random(12), 12, 0.9, 0.1, np.inf)
 
 
 @operator("NON_MAX_SUPPRESSION_V4")
@@ -197,11 +203,11 @@ def nms_v5(rng):
 
 @operator("TFLite_Detection_PostProcess")
 def detection(rng):
-    def build(name, n, classes, background=True, most=5, each=1, regular=False, per_class=None, kinds="fff", iou=0.5, threshold=0.1, width=4, tie=False):
+    def build(name, n, classes, background=True, most=5, each=1, regular=False, per_class=None, kinds="fff", iou=0.5, threshold=0.1, width=4, tie=False, anchors=None, columns_of=4):
         m, data, operands = Model(), [], []
         columns = classes + background
         real = {"e": np.float32(rng.normal(0, 1, (1, n, width))), "p": np.float32(rng.random((1, n, columns))),
-                "a": np.float32(np.concatenate([rng.random((n, 2)), 0.2 + rng.random((n, 2)) * 0.3], 1))}
+                "a": np.float32(np.concatenate([rng.random((anchors or n, 2)), 0.2 + rng.random((anchors or n, 2)) * 0.3], 1)).reshape(-1, columns_of)}
         if tie:
             real["p"] = np.float32(rng.integers(0, 4, (1, n, columns))) / 4
         for kind, (key, x) in zip(kinds, real.items()):
@@ -246,3 +252,5 @@ def detection(rng):
     for i, k in enumerate((1, 3, 200)):
         yield build(label("perclass", i), 20, 4, True, 12, 1, True, k)
     yield build("wide", 9, 2, width=6)
+    for i, (k, columns_of, kinds) in enumerate(((18, 4, "fff"), (11, 4, "qqq"), (9, 2, "fqf"), (18, 8, "qfq"), (9, 1, "fff"))):  # anchors to spare, in other rows
+        yield build(label("anchors", i), 9, 2, regular=bool(i % 2), anchors=k, columns_of=columns_of, kinds=kinds)

@@ -19,6 +19,8 @@ def rfft2d(rng):
         x = np.float32(np.array(rng.integers(-3, 4, (8, 8))))
         x[0, 0] = (0, 1e6, 1e-6, -0.0)[i]
         yield Node().input(x).index((8, 8)).case(label("whole", i), "RFFT2D", "complex64", options("Rfft2d"))
+    for i, (shape, height) in enumerate((((2, 3, 5), 1), ((2, 3), 2), ((2, 9, 2), 4), ((3, 2), 8), ((2, 0), 4))):  # a width of 1 is no transform
+        yield Node().input(floats(rng, shape)).index((height, 1)).case(label("column", i), "RFFT2D", "complex64", options("Rfft2d"))
 
 
 def tone(rng, samples, channels):
@@ -59,7 +61,8 @@ def mfcc(rng):
 
 @operator("aeq.hadamard_rotation")
 def hadamard(rng):
-    for i, (shape, n) in enumerate((((2, 4), 4), ((3, 8), 2), ((1, 2, 16), 16), ((2, 3, 8), 4), ((2, 64), 64), ((1, 256), 256), ((2, 128), 64), ((3, 6), 4), ((2, 4), 8), ((4, 5), 1), ((2, 3, 10), 8))):
+    for i, (shape, n) in enumerate((((2, 4), 4), ((3, 8), 2), ((1, 2, 16), 16), ((2, 3, 8), 4), ((2, 64), 64), ((1, 256), 256), ((2, 128), 64), ((3, 6), 4), ((2, 4), 8), ((4, 5), 1), ((2, 3, 10), 8),
+                                    ((2, 12), 6), ((2, 6), -3), ((2, 8, 3, 4), 4), ((3, 4, 1, 2, 2), 2))):
         m = Model()
         custom(m, "aeq.hadamard_rotation", [m.input("float32", shape)], [m.output("float32", shape)], hadamard_size=n, random_binary_vector=[1] * n)
         yield Case(label("size", i, n=n), m, [floats(rng, shape, 2.0)], "builtin")
@@ -69,7 +72,7 @@ def hadamard(rng):
 def numeric_verify(rng):
     def build(name, x, q, reference, **fields):
         m = Model()
-        custom(m, "NumericVerify", [m.input(x.dtype.name, x.shape, q), m.input("float32", x.shape)], [m.output("float32", x.shape)], **fields)
+        custom(m, "NumericVerify", [m.input(x.dtype.name, x.shape, q), m.input("float32", reference.shape)], [m.output("float32", x.shape)], **fields)
         return Case(name, m, [x, reference])
 
     for dtype in ("int8", "uint8", "int16"):
@@ -84,3 +87,5 @@ def numeric_verify(rng):
         yield build(f"{dtype}-channel", x, q, floats(rng, (3, 4)), tolerance=5.0, log_if_failed=False)
     for i, shape in enumerate(((20,), (2, 3, 4))):
         yield build(label("float16", i), np.float16(floats(rng, shape, 4.0)), None, floats(rng, shape, 4.0), tolerance=5.0, log_if_failed=False)
+    for i, shape in enumerate(((24,), (30,), (4, 6))):  # as many elements or more
+        yield build(label("reference", i), ints(rng, "int8", (2, 3, 4)), Quant(0.1, 3), floats(rng, shape, 4.0), tolerance=5.0, log_if_failed=False)
