@@ -122,10 +122,10 @@ def describe(path, resolver):
         details = (Main(it) if key is None else it.get_signature_runner(key)).get_input_details().values()
         integers = any(np.dtype(d["dtype"]).kind in "iu" for d in details)
         runs += [(key, resize, integers) for resize in (False, True)]
-    return runs, reference_errs(path, it)
+    return runs, reference_errs(path)
 
 
-def reference_errs(path, it):
+def reference_errs(path):
     """Whether the file has SUM or LOCAL_RESPONSE_NORMALIZATION, or weights quantized
     in blocks (REF takes their scale as 0)."""
     from ai_edge_litert import schema_py_generated as fb
@@ -134,8 +134,9 @@ def reference_errs(path, it):
         m = fb.Model.GetRootAs(f.read())
     tensors = [s.Tensors(i) for s in map(m.Subgraphs, range(m.SubgraphsLength())) for i in range(s.TensorsLength())]
     details = [q.DetailsType() for q in (t.Quantization() for t in tensors) if q is not None]
-    wrong = "SUM", "LOCAL_RESPONSE_NORMALIZATION"
-    return fb.QuantizationDetails.BlockwiseQuantization in details or any(o["op_name"] in wrong for o in it._get_ops_details())
+    codes = [max(c.DeprecatedBuiltinCode(), c.BuiltinCode()) for c in map(m.OperatorCodes, range(m.OperatorCodesLength()))]
+    wrong = fb.BuiltinOperator.SUM, fb.BuiltinOperator.LOCAL_RESPONSE_NORMALIZATION
+    return fb.QuantizationDetails.BlockwiseQuantization in details or any(c in wrong for c in codes)
 
 
 def execute(path, resolver, signature, resize, ints, seed):
@@ -170,9 +171,9 @@ def golden(x):
         data = b"".join(len(v).to_bytes(4, "little") + v for v in flat)
         return {"type": "string", "shape": x.shape, "sum": digest(data), "data": encode(data[:64])}
     g = {"type": x.dtype.name, "shape": x.shape}
-    if x.dtype.name != "float32":
+    if x.dtype.name not in ("float32", "complex64"):
         return g | {"sum": digest(x.tobytes()), "data": encode(x.reshape(-1)[:INTS].tobytes())}
-    flat = x.reshape(-1)
+    flat = x.reshape(-1).view(np.float32)
     n = min(FLOATS, flat.size)
     pick = np.arange(n, dtype=np.int64) * flat.size // max(n, 1)
     finite = np.abs(flat[np.isfinite(flat)])
@@ -276,16 +277,32 @@ def survey(servers, path, seed):
 
 
 def one(servers, path, order, signature, resize, integers, seed):
+    """A run with the first resolver and range of integers that LiteRT accepts."""
     why = None
     for resolver in order:
         for ints in RANGES if integers else RANGES[:1]:
             status, answer = servers.both("execute", path, resolver, signature, resize, ints, seed)
             if status == "ok":
+                for other in (r for r in RESOLVERS if r != resolver):
+                    status, theirs = servers.both("execute", path, other, signature, resize, ints, seed)
+                    if status == "ok":
+                        spread(answer["out"], theirs["out"])
                 return {"oracle": resolver, "ints": ints} | answer
             why = why or answer
             if status == "hangs":
                 return {"refused": answer}
     return {"refused": why}
+
+
+def spread(steps, others):
+    """Notes how far another resolver's floats are from the oracle's."""
+    for ours, theirs in zip(steps, others):
+        for name, g in ours.items():
+            t = theirs.get(name, {})
+            if "top" in g and "top" in t and g["shape"] == t["shape"]:
+                a, b = (np.frombuffer(base64.b64decode(x["data"]), np.float32).astype(np.float64) for x in (g, t))
+                apart = np.abs(a - b)[np.isfinite(a) & np.isfinite(b)]
+                g["spread"] = max(g.get("spread", 0.0), float(apart.max(initial=0)))
 
 
 def main():

@@ -7,6 +7,7 @@
 package engine
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -62,7 +63,7 @@ type subProgram struct {
 	steps []step
 	// consume lets results take the place of the subgraph's inputs; for tests.
 	consume bool
-	// refused says why a subgraph that only names a function does not compile.
+	// refused says why a subgraph that may remain uncompiled does not compile.
 	refused error
 }
 
@@ -77,7 +78,8 @@ type step struct {
 func Compile(m *graph.Model, o Options) (*Program, error) { return CompileWith(all.Set(), m, o) }
 
 // CompileWith prepares a model that uses the operators of the given set only. All
-// unsupported operators are reported at once.
+// unsupported operators are reported at once; those of a further signature's subgraph
+// when a runner for it is made.
 func CompileWith(ops op.Set, m *graph.Model, o Options) (*Program, error) {
 	return CompileKernels(ops, fast.Kernels, m, o)
 }
@@ -87,7 +89,14 @@ func CompileWith(ops op.Set, m *graph.Model, o Options) (*Program, error) {
 func CompileKernels(ops op.Set, kernels fast.Table, m *graph.Model, o Options) (p *Program, err error) {
 	o.Limits = o.Limits.orDefault()
 	defer o.caught(&err)
-	if err := unsupported(ops, m); err != nil {
+	spare := spared(ops, m)
+	refused := make([]error, len(m.Subgraphs))
+	for i := range m.Subgraphs {
+		if refused[i] = unsupported(ops, m, i); !spare[i] {
+			err = graph.Join(err, refused[i])
+		}
+	}
+	if err != nil {
 		return nil, err
 	}
 	if err := m.Validate(); err != nil {
@@ -99,10 +108,13 @@ func CompileKernels(ops op.Set, kernels fast.Table, m *graph.Model, o Options) (
 	}
 	env := fast.NewEnv(o.Threads)
 	budget := o.Limits.Constants
-	names := named(ops, m)
 	for i := range m.Subgraphs {
-		s, err := compileSubgraph(ops, kernels, m, i, env, &o, &budget)
-		if err != nil && names[i] {
+		var s *subProgram
+		err := refused[i]
+		if err == nil {
+			s, err = compileSubgraph(ops, kernels, m, i, env, &o, &budget)
+		}
+		if err != nil && spare[i] {
 			s, err = &subProgram{index: i, graph: m.Subgraphs[i], refused: err}, nil
 		}
 		if err != nil {
@@ -113,10 +125,13 @@ func CompileKernels(ops op.Set, kernels fast.Table, m *graph.Model, o Options) (
 	return p, nil
 }
 
-// named lists the subgraphs that name a function. Mostly nothing runs them, so they
-// need not compile until then.
-func named(ops op.Set, m *graph.Model) map[int]bool {
+// spared lists the subgraphs that need not compile until something runs them: those
+// that name a function and those of signatures, but for the main one.
+func spared(ops op.Set, m *graph.Model) map[int]bool {
 	set := map[int]bool{}
+	for i := range m.Signatures {
+		set[m.Signatures[i].Subgraph] = true
+	}
 	for _, g := range m.Subgraphs {
 		for i := range g.Nodes {
 			if d, err := ops.Lookup(&g.Nodes[i]); err == nil && d.Names != nil {
@@ -124,27 +139,28 @@ func named(ops op.Set, m *graph.Model) map[int]bool {
 			}
 		}
 	}
+	delete(set, 0)
 	return set
 }
 
-// unsupported names every operator that is not in the set, with all its nodes.
-func unsupported(ops op.Set, m *graph.Model) error {
+// unsupported names every operator of a subgraph that is not in the set, with all its
+// nodes.
+func unsupported(ops op.Set, m *graph.Model, index int) error {
+	g := m.Subgraphs[index]
 	var errs []error
-	for i, g := range m.Subgraphs {
-		byName := map[string]*graph.Error{}
-		for k := range g.Nodes {
-			_, err := ops.Lookup(&g.Nodes[k])
-			if err == nil {
-				continue
-			}
-			name := op.NameOf(&g.Nodes[k])
-			if e := byName[name]; e != nil {
-				e.Node = fmt.Sprintf("%s, %d %s", strings.TrimSuffix(e.Node, " "+name), k, name)
-				continue
-			}
-			byName[name] = nodeError(g, i, k, err)
-			errs = append(errs, byName[name])
+	byName := map[string]*graph.Error{}
+	for k := range g.Nodes {
+		_, err := ops.Lookup(&g.Nodes[k])
+		if err == nil {
+			continue
 		}
+		name := op.NameOf(&g.Nodes[k])
+		if e := byName[name]; e != nil {
+			e.Node = fmt.Sprintf("%s, %d %s", strings.TrimSuffix(e.Node, " "+name), k, name)
+			continue
+		}
+		byName[name] = nodeError(g, index, k, err)
+		errs = append(errs, byName[name])
 	}
 	return graph.Join(errs...)
 }
@@ -264,13 +280,42 @@ func (s *subProgram) compileNode(ops op.Set, kernels fast.Table, i int, env *fas
 		}
 	}
 	if !later && d.Effect == op.Pure && constant(c) && afford(c.Out, budget) {
-		return s.fold(d, c, o)
+		if err := s.fold(d, c, o); err != nil {
+			return err
+		}
+		return s.start(n)
+	}
+	for k, v := range n.Outputs {
+		if v != graph.None && s.graph.Values[v].Variable {
+			return fmt.Errorf("result %d is a variable: %w", k, tensor.ErrUnsupported)
+		}
 	}
 	k, err := makeKernel(d, c, kernels, env)
 	if err != nil {
 		return err
 	}
 	s.steps = append(s.steps, step{i, d, k})
+	return nil
+}
+
+// start makes variables of a node's constant results that are declared so: TFLite
+// computes them once. Models converted to float16 have zeros there, as variables do.
+func (s *subProgram) start(n *graph.Node) error {
+	for k, v := range n.Outputs {
+		if v == graph.None || !s.graph.Values[v].Variable {
+			continue
+		}
+		f := &s.facts[v]
+		f.Variable = true
+		t, err := newVariable(f)
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(t.Bytes(), f.Const) {
+			return fmt.Errorf("result %d is a variable that does not start with zeros: %w", k, tensor.ErrUnsupported)
+		}
+		f.Const = nil
+	}
 	return nil
 }
 

@@ -337,6 +337,50 @@ func TestLongConstant(t *testing.T) {
 	}
 }
 
+// TestComputedVariable: a constant result that is declared a variable is one that
+// starts with it, if that is zero.
+func TestComputedVariable(t *testing.T) {
+	for _, c := range []struct{ data, want string }{{"AAAAAA==", ""}, {"ADwAPA==", "does not start with zeros"}} {
+		m := parsed(t, `subgraph "" inputs= outputs=%2
+			%0 float16[2] "h" const=`+c.data+`
+			%1 float32[2] "v" variable=true
+			%2 float32[2] "y"
+			DEQUANTIZE(%0) -> %1
+			NEG(%1) -> %2`)
+		_, err := engine.Compile(m, engine.Options{})
+		if c.want == "" && err != nil || c.want != "" && (!errors.Is(err, tensor.ErrUnsupported) || !strings.Contains(err.Error(), c.want)) {
+			t.Error(err)
+		}
+	}
+}
+
+// TestRefusedSignature: operators that only another signature needs do not keep the
+// main one from running.
+func TestRefusedSignature(t *testing.T) {
+	m := floats([]tensor.Shape{{2}}, func(s *graph.Subgraph) {
+		s.Outputs = []graph.ValueID{node(s, schema.NEG, nil, s.Inputs[0])}
+	})
+	train := &graph.Subgraph{Name: "train"}
+	x := train.Add(graph.Value{Name: "x", Shape: tensor.Shape{2}})
+	train.Inputs = []graph.ValueID{x}
+	train.Outputs = []graph.ValueID{node(train, schema.CUSTOM, nil, x)}
+	train.Nodes[0].Custom = "FlexReluGrad"
+	m.Subgraphs = append(m.Subgraphs, train)
+	m.Signatures = []graph.Signature{{Key: "infer"}, {Key: "train", Subgraph: 1}}
+	p, err := engine.Compile(m, engine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := p.NewRunner("infer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	invoke(t, r)
+	if _, err := p.NewRunner("train"); !errors.Is(err, tensor.ErrUnsupported) || !strings.Contains(err.Error(), "FlexReluGrad") {
+		t.Error(err)
+	}
+}
+
 // TestRanks: 0 to 8 dimensions, with and without elements.
 func TestRanks(t *testing.T) {
 	for rank := range 9 {

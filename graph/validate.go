@@ -188,6 +188,13 @@ func (s *Subgraph) validateOrder() []error {
 	for i := range s.Values {
 		ready[i] = s.Values[i].IsConst() || s.Values[i].Variable
 	}
+	for i := range s.Nodes {
+		for _, v := range s.Nodes[i].Outputs {
+			if v != None && s.Values[v].Variable {
+				ready[v] = false // the node says what it starts with
+			}
+		}
+	}
 	for _, v := range s.Inputs {
 		ready[v] = true
 	}
