@@ -42,9 +42,9 @@ var layers = []string{
 	"train",
 	"evaluate",
 	".",
+	"internal/opdoc",
 	"cmd/...",
 	"conformance/...",
-	"docs/... internal/opdoc",
 }
 
 const module = "github.com/litequant/litequant"

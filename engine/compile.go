@@ -375,7 +375,7 @@ func within(limit int, f *op.Fact) error {
 	}
 	d := f.DType
 	if d.Bits() == 0 {
-		d = tensor.Int32 // a string's offset, a resource's number
+		d = tensor.Int32 // a string's offset
 	}
 	n, err := atLeastOne(f.Shape).Bytes(d)
 	if err == nil && n > limit {

@@ -31,7 +31,7 @@ func (r *Runner) Subgraph(i int) (op.Function, error) {
 		return nil, fmt.Errorf("subgraphs call each other %d deep: %w", r.depth, tensor.ErrLimit)
 	}
 	sub := r.prog.subs[i]
-	c := &Runner{prog: r.prog, sub: sub, resources: r.resources, depth: r.depth + 1, usage: r.usage}
+	c := &Runner{prog: r.prog, sub: sub, resources: r.resources, depth: r.depth + 1, usage: r.usage, calls: r.calls}
 	c.inIDs, c.outIDs = sub.graph.Inputs, sub.graph.Outputs
 	for _, v := range c.inIDs {
 		c.shapes = append(c.shapes, sub.graph.Values[v].Shape)

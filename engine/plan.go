@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/litequant/litequant/graph"
 	"github.com/litequant/litequant/op"
@@ -30,7 +31,20 @@ type plan struct {
 }
 
 // reshape derives every shape from the inputs' and lays the values out.
-func (s *subProgram) reshape(inputs []tensor.Shape, o *Options) (*plan, error) {
+func (s *subProgram) reshape(inputs []tensor.Shape, calls *inference, o *Options) (*plan, error) {
+	p, err := s.derive(inputs, calls, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.layOut(s, slices.Max(append(p.temp, 0)), o.Limits.Bytes); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// derive finds the shapes and the scratch memory of the leading steps whose shapes do
+// not depend on data.
+func (s *subProgram) derive(inputs []tensor.Shape, calls *inference, o *Options) (*plan, error) {
 	if s.refused != nil {
 		return nil, s.refused
 	}
@@ -41,25 +55,18 @@ func (s *subProgram) reshape(inputs []tensor.Shape, o *Options) (*plan, error) {
 			return nil, s.valueError(v, err)
 		}
 	}
-	tempMax := 0
 	for p.static = 0; p.static < len(s.steps); p.static++ {
 		st := &s.steps[p.static]
-		ok, err := s.shapeStep(st, p.facts, o)
+		ok, err := s.shapeStep(st, p.facts, calls, o)
 		if err != nil {
 			return nil, nodeError(s.graph, s.index, st.node, err)
 		}
 		if !ok {
 			break
 		}
-		n, err := s.tempOf(st, p.facts)
-		if err != nil {
+		if p.temp[p.static], err = s.tempOf(st, p.facts); err != nil {
 			return nil, nodeError(s.graph, s.index, st.node, err)
 		}
-		p.temp[p.static] = n
-		tempMax = max(tempMax, n)
-	}
-	if err := p.layOut(s, tempMax, o.Limits.Bytes); err != nil {
-		return nil, err
 	}
 	return p, nil
 }
@@ -74,13 +81,14 @@ func (s *subProgram) valueError(v graph.ValueID, err error) error {
 // shapeStep completes the facts about a step's results; false means that they
 // depend on data not known yet. Small integer results over known operands are
 // evaluated, so that shape arithmetic stays static.
-func (s *subProgram) shapeStep(st *step, facts []op.Fact, o *Options) (ok bool, err error) {
+func (s *subProgram) shapeStep(st *step, facts []op.Fact, calls *inference, o *Options) (ok bool, err error) {
 	defer o.caught(&err)
 	n := &s.graph.Nodes[st.node]
 	if s.variableSize(n, facts) {
 		return false, nil
 	}
 	c := s.call(n, facts)
+	c.Results = calls.results
 	for k := range c.Out {
 		c.Out[k].Unknown, c.Out[k].Const = false, nil
 	}
@@ -114,7 +122,7 @@ func (s *subProgram) shapeStep(st *step, facts []op.Fact, o *Options) (ok bool, 
 }
 
 // variableSize reports whether an operand or result has elements without a fixed
-// width: strings and resources have no place in the arena.
+// width: strings have no place in the arena.
 func (s *subProgram) variableSize(n *graph.Node, facts []op.Fact) bool {
 	for _, v := range n.Inputs {
 		if v != graph.None && facts[v].DType.Bits() == 0 && facts[v].Const == nil {
@@ -127,6 +135,80 @@ func (s *subProgram) variableSize(n *graph.Node, facts []op.Fact) bool {
 		}
 	}
 	return false
+}
+
+// remembered is how many answers an inference keeps.
+const remembered = 1000
+
+// inference tells what subgraphs return, and remembers it. A runner shares it with the
+// subgraphs it calls.
+type inference struct {
+	subs  []*subProgram
+	opts  *Options
+	known map[string]inferred // by subgraph, types and shapes of the operands
+	depth int
+}
+
+type inferred struct {
+	facts []op.Fact
+	err   error
+}
+
+// results is op.Call's Results. What a called subgraph would fail with is left to
+// its run, which may never come.
+func (f *inference) results(subgraph int, in []op.Fact) ([]op.Fact, error) {
+	key := strconv.Itoa(subgraph)
+	for i := range in {
+		key += fmt.Sprint(" ", in[i].DType, in[i].Shape, in[i].Unknown)
+	}
+	if r, ok := f.known[key]; ok {
+		return r.facts, r.err
+	}
+	if len(f.known) == remembered {
+		clear(f.known)
+	}
+	f.known[key] = inferred{err: op.ErrLater} // for a subgraph that calls itself
+	f.depth++
+	out, ok := f.infer(subgraph, in)
+	f.depth--
+	if !ok {
+		return nil, op.ErrLater
+	}
+	f.known[key] = inferred{facts: out}
+	return out, nil
+}
+
+// infer reports false where the results depend on data.
+func (f *inference) infer(subgraph int, in []op.Fact) ([]op.Fact, bool) {
+	if subgraph < 0 || subgraph >= len(f.subs) || f.depth > maxDepth {
+		return nil, false
+	}
+	s := f.subs[subgraph]
+	if len(in) != len(s.graph.Inputs) {
+		return nil, false
+	}
+	shapes := make([]tensor.Shape, len(in))
+	for i, v := range s.graph.Inputs {
+		if shapes[i] = in[i].Shape; !known(&in[i]) || in[i].DType != s.facts[v].DType {
+			return nil, false
+		}
+	}
+	p, err := s.derive(shapes, f, f.opts)
+	if err != nil || p.static < len(s.steps) {
+		return nil, false
+	}
+	out := make([]op.Fact, len(s.graph.Outputs))
+	for i, v := range s.graph.Outputs {
+		if out[i] = p.facts[v]; !known(&out[i]) {
+			return nil, false
+		}
+	}
+	return out, true
+}
+
+// known reports whether a value can have a place in an arena.
+func known(f *op.Fact) bool {
+	return f.Present && !f.Unknown && f.Shape.Known() && f.DType.Bits() != 0
 }
 
 // shapeLike reports whether a node computes what shape operands are made of:

@@ -47,6 +47,7 @@ type Runner struct {
 	resources *op.Resources
 	depth     int // of calls
 	usage     *usage
+	calls     *inference
 	held      int   // bytes of the arena and the variables
 	late      []int // bytes of each step's results that are shaped as it runs
 	at        int   // the running step
@@ -68,6 +69,7 @@ func (r *Runner) Sibling(signature string) (*Runner, error) {
 func (p *Program) newRunner(signature string, resources *op.Resources) (r *Runner, err error) {
 	defer p.opts.caught(&err)
 	r = &Runner{prog: p, sub: p.subs[0], resources: resources, usage: &usage{limits: p.opts.Limits}}
+	r.calls = &inference{subs: p.subs, opts: &p.opts, known: map[string]inferred{}}
 	sig, ok := p.model.Signature(signature)
 	switch {
 	case ok:
@@ -264,7 +266,7 @@ func (r *Runner) resize(name string, s tensor.Shape) (changed bool, err error) {
 // replan lays out the arena for the current input shapes and wires every node to
 // its memory.
 func (r *Runner) replan() error {
-	p, err := r.sub.reshape(r.shapes, &r.prog.opts)
+	p, err := r.sub.reshape(r.shapes, r.calls, &r.prog.opts)
 	if err != nil {
 		return err
 	}

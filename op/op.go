@@ -109,6 +109,10 @@ type Call struct {
 	// Subgraphs are the model's, for operators that Names a function; they are there
 	// when Ref makes the kernel.
 	Subgraphs []*graph.Subgraph
+	// Results tells what a subgraph returns for operands of the given types and
+	// shapes, for Facts of operators that run one; ErrLater where that depends on
+	// data. It is nil until all subgraphs are compiled.
+	Results func(subgraph int, in []Fact) ([]Fact, error)
 }
 
 // ErrLater is returned by Facts where the result's shape depends on operands
@@ -185,8 +189,8 @@ type Maker func(c *Call) (Kernel, error)
 // memory. Absent operands are zero Tensors.
 //
 // Results whose shape Facts cannot tell even from known operands (ErrLater at run
-// time) are zero Tensors, and those without a fixed element width (strings,
-// resources) have a type and shape but no memory: the kernel sets both in Out.
+// time) are zero Tensors, and strings have a type and shape but no memory: the kernel
+// sets both in Out.
 type Run struct {
 	In, Out []tensor.Tensor
 	// Temp is the scratch memory Kernel.Temp asked for.
@@ -221,18 +225,20 @@ type Resources struct {
 	// Limit bounds their bytes; 0 is no limit.
 	Limit  int
 	held   int
-	ids    map[string]int32
+	ids    map[resourceName]int32
 	values map[int32]any
 	done   map[int]bool
 }
+
+type resourceName struct{ kind, container, name string }
 
 // ID returns the number of the resource of that kind and name, a new one at the
 // first call.
 func (r *Resources) ID(kind, container, name string) int32 {
 	if r.ids == nil {
-		r.ids = map[string]int32{}
+		r.ids = map[resourceName]int32{}
 	}
-	key := kind + "\x00" + container + "\x00" + name
+	key := resourceName{kind, container, name}
 	id, ok := r.ids[key]
 	if !ok {
 		id = int32(len(r.ids))
@@ -252,16 +258,15 @@ func (r *Resources) Set(id int32, v any) {
 	r.values[id] = v
 }
 
-// Once reports true the first time it is asked about a subgraph.
-func (r *Resources) Once(subgraph int) bool {
+// Done reports whether a subgraph that is to run once has run.
+func (r *Resources) Done(subgraph int) bool { return r.done[subgraph] }
+
+// SetDone remembers that it has.
+func (r *Resources) SetDone(subgraph int) {
 	if r.done == nil {
 		r.done = map[int]bool{}
 	}
-	if r.done[subgraph] {
-		return false
-	}
 	r.done[subgraph] = true
-	return true
 }
 
 // Grow counts n more bytes of a resource; ErrLimit if those are too many.

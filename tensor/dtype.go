@@ -37,7 +37,7 @@ const (
 )
 
 // dtypes is the one table of element types: TFLite's name and the width in bits
-// (0: elements have no fixed width).
+// (0: elements have no fixed width). A resource is its number.
 var dtypes = [numDTypes]struct {
 	name string
 	bits int
@@ -45,7 +45,7 @@ var dtypes = [numDTypes]struct {
 	Float32: {"float32", 32}, Float16: {"float16", 16}, Int32: {"int32", 32}, UInt8: {"uint8", 8},
 	Int64: {"int64", 64}, String: {"string", 0}, Bool: {"bool", 8}, Int16: {"int16", 16},
 	Complex64: {"complex64", 64}, Int8: {"int8", 8}, Float64: {"float64", 64}, Complex128: {"complex128", 128},
-	UInt64: {"uint64", 64}, Resource: {"resource", 0}, Variant: {"variant", 0}, UInt32: {"uint32", 32},
+	UInt64: {"uint64", 64}, Resource: {"resource", 32}, Variant: {"variant", 0}, UInt32: {"uint32", 32},
 	UInt16: {"uint16", 16}, Int4: {"int4", 4}, BFloat16: {"bfloat16", 16}, Int2: {"int2", 2}, UInt4: {"uint4", 4},
 	Float8E4M3FN: {"float8_e4m3fn", 8}, Float8E5M2: {"float8_e5m2", 8},
 }
@@ -62,7 +62,7 @@ func (d DType) String() string {
 }
 
 // Bits returns the width of an element in bits, 0 where elements have no fixed
-// width (strings, resources, variants).
+// width (strings, variants).
 func (d DType) Bits() int {
 	if !d.Valid() {
 		return 0

@@ -191,6 +191,14 @@ func Aligned(n int) []byte {
 	return b[off : off+n : off+n+slack]
 }
 
+// Overwrite copies src into the memory of dst, or into new memory if it does not fit.
+func Overwrite(dst, src []byte) []byte {
+	if cap(dst) < len(src) {
+		dst = Aligned(len(src))
+	}
+	return append(dst[:0], src...)
+}
+
 // IsAligned reports whether b starts at a multiple of n bytes.
 func IsAligned(b []byte, n int) bool {
 	return len(b) == 0 || uintptr(unsafe.Pointer(&b[0]))%uintptr(n) == 0

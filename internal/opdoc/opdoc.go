@@ -34,10 +34,19 @@ func Markdown(ops op.Set, forms []Form, gaps []Gap) string {
 
 Generated from the operators' rows by ` + "`go generate ./internal/opdoc`" + `: do not edit.
 
-The reference engine runs every row below; the fast engine has kernels for the forms
-marked in the second table and takes the reference kernel for the rest. Integer results
+The reference engine runs every operator below; the fast engine has kernels for the forms
+marked in the last table and takes the reference kernel for the rest. Integer results
 of both are equal.
 
+## Support
+
+` + "`litequant ops`" + ` prints this table. Types are those of the first operand.
+
+` + header(Columns))
+	for _, s := range Supported(ops) {
+		b.WriteString("| " + strings.Join(s.Cells(), " | ") + " |\n")
+	}
+	b.WriteString(`
 ## Rows
 
 Versions are those a file may declare, with the TensorFlow release that first ran each.
@@ -47,9 +56,7 @@ operands), fixed parameters as scale and zero point, or – where the operand st
 is. Weights only are the operands that dynamic range and float16 quantization store in
 fewer bits.
 
-| operator | operands | results | int8 | int16x8 | weights only | versions |
-|---|---|---|---|---|---|---|
-`)
+` + header([]string{"operator", "operands", "results", "int8", "int16x8", "weights only", "versions"}))
 	for _, d := range ops.All() {
 		b.WriteString("| " + strings.Join(row(d), " | ") + " |\n")
 	}
@@ -69,6 +76,10 @@ fewer bits.
 		fmt.Fprintf(&b, "- %s: %s\n", g.Operand, cmp.Or(g.Why, "**no explanation**"))
 	}
 	return b.String()
+}
+
+func header(columns []string) string {
+	return "| " + strings.Join(columns, " | ") + " |\n" + strings.Repeat("|---", len(columns)) + "|\n"
 }
 
 // groups joins the types of an operand that lack a case for the same reason.

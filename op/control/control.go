@@ -15,22 +15,49 @@ import (
 // Defs lists the package's operators.
 var Defs = []*op.Def{If, While, Call, CallOnce, Composite, Case}
 
-// later is the shape rule of operators whose results are whatever the subgraph
-// they run returns.
-func later(*op.Call) error { return op.ErrLater }
-
 func version1(*op.Call) int { return 1 }
 
-// def is a row of this package.
-func def(code schema.BuiltinOperator, operands op.Operands, since string, ref op.Maker) *op.Def {
+// def is a row of this package. called lists the subgraphs of which one is run, with
+// the operands from the given one on.
+func def(code schema.BuiltinOperator, operands op.Operands, since string, called func(n *graph.Node) []int32, from int, ref op.Maker) *op.Def {
 	return &op.Def{
-		Code: graph.OpCode(code), Name: code.String(), Operands: operands, Facts: later, Effect: op.Control,
+		Code: graph.OpCode(code), Name: code.String(), Operands: operands, Effect: op.Control,
+		Facts:   func(c *op.Call) error { return agreed(c, called(c.Node), c.In[min(from, len(c.In)):]) },
 		Version: version1, Since: []string{since}, Quant: op.Quant{None: true}, Ref: ref,
 	}
 }
 
+// agreed is the shape rule of operators whose results are what the subgraph that
+// they run returns: known where all that it may be return the same shapes.
+func agreed(c *op.Call, subgraphs []int32, in []op.Fact) error {
+	if c.Results == nil {
+		return op.ErrLater
+	}
+	for i, sub := range subgraphs {
+		out, err := c.Results(int(sub), in)
+		if err != nil {
+			return err
+		}
+		if len(out) != len(c.Out) {
+			return op.ErrLater // the run says what is wrong
+		}
+		for k := range out {
+			o := &c.Out[k]
+			if o.Present && o.DType != out[k].DType || i > 0 && !o.Shape.Equal(out[k].Shape) {
+				return op.ErrLater
+			}
+			o.Shape, o.Unknown = out[k].Shape, false
+		}
+	}
+	return nil
+}
+
 // If is IF: operand 0 says which of two subgraphs is called with the others.
 var If = def(schema.IF, op.In("condition", op.B).MaybeIn("operands", op.Any).MaybeOut("results", op.Any), "1.15.0",
+	func(n *graph.Node) []int32 {
+		o := graph.Options[fb.IfOptionsT](n)
+		return []int32{o.ThenSubgraphIndex, o.ElseSubgraphIndex}
+	}, 1,
 	func(c *op.Call) (op.Kernel, error) {
 		o := graph.Options[fb.IfOptionsT](c.Node)
 		return op.Kernel{State: newResults(c), Run: func(r *op.Run) error {
@@ -48,32 +75,41 @@ var If = def(schema.IF, op.In("condition", op.B).MaybeIn("operands", op.Any).May
 
 // Call is CALL: one subgraph is called with all operands.
 var Call = def(schema.CALL, op.Operands{}.MaybeIn("operands", op.Any).MaybeOut("results", op.Any), "1.5.0",
+	func(n *graph.Node) []int32 { return []int32{int32(graph.Options[fb.CallOptionsT](n).Subgraph)} }, 0,
 	func(c *op.Call) (op.Kernel, error) {
 		o := graph.Options[fb.CallOptionsT](c.Node)
 		return op.Kernel{State: newResults(c), Run: func(r *op.Run) error { return call(r, int(o.Subgraph), r.In) }}, nil
 	})
 
 // CallOnce is CALL_ONCE: a subgraph without operands is called the first time.
-var CallOnce = def(schema.CALL_ONCE, op.Operands{}, "2.5.0",
+var CallOnce = def(schema.CALL_ONCE, op.Operands{}, "2.5.0", func(*graph.Node) []int32 { return nil }, 0,
 	func(c *op.Call) (op.Kernel, error) {
 		o := graph.Options[fb.CallOnceOptionsT](c.Node)
 		return op.Kernel{Run: func(r *op.Run) error {
-			if !r.Host.Resources().Once(int(o.InitSubgraphIndex)) {
+			init, resources := int(o.InitSubgraphIndex), r.Host.Resources()
+			if resources.Done(init) {
 				return nil
 			}
-			f, err := r.Host.Subgraph(int(o.InitSubgraphIndex))
+			f, err := r.Host.Subgraph(init)
 			if err != nil {
 				return err
 			}
-			_, err = f.Call(nil)
-			return err
+			if _, err := f.Call(nil); err != nil {
+				return err
+			}
+			resources.SetDone(init)
+			return nil
 		}}, nil
 	})
 
 // While is WHILE: as long as the first subgraph answers true, the second one turns
 // the operands into the next ones. Shapes may change on the way.
-var While = def(schema.WHILE, op.Operands{}.MaybeIn("operands", op.Any).MaybeOut("results", op.Any), "1.15.0",
-	func(c *op.Call) (op.Kernel, error) {
+var While = &op.Def{
+	Code: graph.OpCode(schema.WHILE), Name: "WHILE", Effect: op.Control,
+	Operands: op.Operands{}.MaybeIn("operands", op.Any).MaybeOut("results", op.Any),
+	Facts:    whileFacts,
+	Version:  version1, Since: []string{"1.15.0"}, Quant: op.Quant{None: true},
+	Ref: func(c *op.Call) (op.Kernel, error) {
 		o := graph.Options[fb.WhileOptionsT](c.Node)
 		if len(c.In) != len(c.Out) {
 			return op.Kernel{}, fmt.Errorf("%d operands and %d results: %w", len(c.In), len(c.Out), tensor.ErrMalformed)
@@ -82,7 +118,21 @@ var While = def(schema.WHILE, op.Operands{}.MaybeIn("operands", op.Any).MaybeOut
 		return op.Kernel{State: newResults(c), Run: func(r *op.Run) error {
 			return loop(r, int(o.CondSubgraphIndex), int(o.BodySubgraphIndex), passed)
 		}}, nil
-	})
+	},
+}
+
+// whileFacts knows the results' shapes where a turn changes none.
+func whileFacts(c *op.Call) error {
+	if err := agreed(c, []int32{graph.Options[fb.WhileOptionsT](c.Node).BodySubgraphIndex}, c.In); err != nil {
+		return err
+	}
+	for i := range c.Out {
+		if i >= len(c.In) || !c.Out[i].Shape.Equal(c.In[i].Shape) {
+			return op.ErrLater
+		}
+	}
+	return nil
+}
 
 func loop(r *op.Run, condition, body int, passed []int) error {
 	cond, err := r.Host.Subgraph(condition)
@@ -152,7 +202,8 @@ func call(r *op.Run, subgraph int, in []tensor.Tensor) error {
 	return take(r, out, nil)
 }
 
-// results are a node's: what is declared, and memory that is kept between invocations.
+// results are a node's: what is declared, and memory for those that have no place in
+// the arena, kept between invocations.
 type results struct {
 	declared []op.Fact
 	data     [][]byte
@@ -178,14 +229,15 @@ func take(r *op.Run, out []tensor.Tensor, passed []int) error {
 		}
 		data := t.Bytes()
 		if passed != nil && t.DType() != tensor.String {
-			if k := passed[i]; k >= 0 && k < i && len(own.data[k]) == len(data) {
-				data = own.data[k]
+			if k := passed[i]; k >= 0 && k < i && len(r.Out[k].Bytes()) == len(data) {
+				data = r.Out[k].Bytes()
 			}
 		}
-		if cap(own.data[i]) < len(data) {
-			own.data[i] = tensor.Aligned(len(data))
+		if o := r.Out[i]; o.Shape().Equal(t.Shape()) && len(o.Bytes()) == len(data) {
+			copy(o.Bytes(), data)
+			continue
 		}
-		own.data[i] = append(own.data[i][:0], data...)
+		own.data[i] = tensor.Overwrite(own.data[i], data)
 		r.Out[i] = tensor.Raw(t.DType(), t.Shape(), f.Quant, own.data[i])
 	}
 	return nil

@@ -13,6 +13,9 @@ import (
 // Composite is STABLEHLO_COMPOSITE: an operator by name, which is computed by the
 // subgraph that it decomposes into.
 var Composite = def(schema.STABLEHLO_COMPOSITE, op.Operands{}.ManyIn("operands", op.Any).MaybeOut("results", op.Any), "2.17.0",
+	func(n *graph.Node) []int32 {
+		return []int32{graph.Options[fb.StableHLOCompositeOptionsT](n).DecompositionSubgraphIndex}
+	}, 0,
 	func(c *op.Call) (op.Kernel, error) {
 		o := graph.Options[fb.StableHLOCompositeOptionsT](c.Node)
 		return op.Kernel{State: newResults(c), Run: func(r *op.Run) error { return call(r, int(o.DecompositionSubgraphIndex), r.In) }}, nil
@@ -21,6 +24,9 @@ var Composite = def(schema.STABLEHLO_COMPOSITE, op.Operands{}.ManyIn("operands",
 // Case is STABLEHLO_CASE: operand 0 says which of several subgraphs is called with
 // the others, the last one where there is none of that number.
 var Case = def(schema.STABLEHLO_CASE, op.In("branch", op.I32).MaybeIn("operands", op.Any).MaybeOut("results", op.Any), "2.17.0",
+	func(n *graph.Node) []int32 {
+		return graph.Options[fb.StablehloCaseOptionsT](n).BranchSubgraphIndices
+	}, 1,
 	func(c *op.Call) (op.Kernel, error) {
 		branches := graph.Options[fb.StablehloCaseOptionsT](c.Node).BranchSubgraphIndices
 		if len(branches) == 0 {

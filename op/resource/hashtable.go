@@ -34,13 +34,13 @@ var Hashtable = &op.Def{
 			return op.Kernel{}, fmt.Errorf("a table from %v to %v: %w", key, value, tensor.ErrUnsupported)
 		}
 		name := strconv.Itoa(int(o.TableId))
-		return op.Kernel{State: newHandle, Run: func(r *op.Run) error {
+		return op.Kernel{Run: func(r *op.Run) error {
 			resources := r.Host.Resources()
 			id := resources.ID("table", "", name)
 			if resources.Get(id) == nil {
 				resources.Set(id, &table{key: key})
 			}
-			putHandle(r, tensor.Resource, tensor.Shape{1}, id)
+			putHandle(r, id)
 			return nil
 		}}, nil
 	},

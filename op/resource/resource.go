@@ -18,18 +18,8 @@ var untouched = op.Quant{None: true}
 
 func version1(*op.Call) int { return 1 }
 
-// putHandle sets result 0 to the number of a resource. buf is the node's memory.
-func putHandle(r *op.Run, d tensor.DType, s tensor.Shape, id int32) {
-	buf := r.State.(*[4]byte)
-	binary.LittleEndian.PutUint32(buf[:], uint32(id))
-	if d == tensor.Int32 {
-		copy(r.Out[0].Bytes(), buf[:])
-		return
-	}
-	r.Out[0] = tensor.Raw(d, s, tensor.Quant{}, buf[:])
-}
-
-func newHandle() any { return new([4]byte) }
+// putHandle sets result 0 to the number of a resource.
+func putHandle(r *op.Run, id int32) { binary.LittleEndian.PutUint32(r.Out[0].Bytes(), uint32(id)) }
 
 // handle reads the number of a resource.
 func handle(t tensor.Tensor) (int32, error) {

@@ -21,9 +21,9 @@ var VarHandle = &op.Def{
 	Since:    []string{"2.6.0"},
 	Quant:    untouched,
 	Ref: func(c *op.Call) (op.Kernel, error) {
-		o, out := *graph.Options[fb.VarHandleOptionsT](c.Node), c.Out[0]
-		return op.Kernel{State: newHandle, Run: func(r *op.Run) error {
-			putHandle(r, out.DType, out.Shape, r.Host.Resources().ID("variable", o.Container, o.SharedName))
+		o := graph.Options[fb.VarHandleOptionsT](c.Node)
+		return op.Kernel{Run: func(r *op.Run) error {
+			putHandle(r, r.Host.Resources().ID("variable", o.Container, o.SharedName))
 			return nil
 		}}, nil
 	},
@@ -42,9 +42,8 @@ var ReadVariable = &op.Def{
 	Since:    []string{"2.6.0"},
 	Quant:    untouched,
 	Ref: func(c *op.Call) (op.Kernel, error) {
-		out := c.Out[0]
-		out.Shape = fixed(out.Shape)
-		return op.Kernel{State: func() any { return new([]byte) }, Run: func(r *op.Run) error { return read(r, &out) }}, nil
+		declared := c.Out[0]
+		return op.Kernel{State: func() any { return new([]byte) }, Run: func(r *op.Run) error { return read(r, &declared) }}, nil
 	},
 }
 
@@ -94,8 +93,12 @@ type variable struct {
 }
 
 func (v *variable) assign(t tensor.Tensor) {
-	v.data = overwrite(v.data, t.Bytes())
-	v.value = tensor.Raw(t.DType(), t.Shape().Clone(), t.Quant(), v.data)
+	v.data = tensor.Overwrite(v.data, t.Bytes())
+	shape := v.value.Shape()
+	if !shape.Equal(t.Shape()) {
+		shape = t.Shape().Clone()
+	}
+	v.value = tensor.Raw(t.DType(), shape, t.Quant(), v.data)
 }
 
 func varHandleFacts(c *op.Call) error {
@@ -112,8 +115,15 @@ func readFacts(c *op.Call) error {
 	if err := c.CheckSingle(0); err != nil {
 		return err
 	}
-	return op.ErrLater
+	if !placed(&c.Out[0]) {
+		return op.ErrLater
+	}
+	c.Out[0].Shape = fixed(c.Out[0].Shape)
+	return nil
 }
+
+// placed reports whether the declaration says what shape a variable is read in.
+func placed(f *op.Fact) bool { return !f.Unknown && len(f.Shape) > 0 && f.DType != tensor.String }
 
 func read(r *op.Run, declared *op.Fact) error {
 	_, v, err := get[variable](r)
@@ -126,19 +136,16 @@ func read(r *op.Run, declared *op.Fact) error {
 	if v.value.DType() != declared.DType {
 		return fmt.Errorf("the variable holds %v, not %v: %w", v.value.DType(), declared.DType, tensor.ErrType)
 	}
-	shape, size := v.value.Shape(), len(v.data)
-	if len(declared.Shape) > 0 && declared.DType != tensor.String {
-		shape = declared.Shape
-		if size, err = shape.Bytes(declared.DType); err != nil {
-			return err
+	if out := r.Out[0]; placed(declared) {
+		if len(out.Bytes()) > len(v.data) {
+			return fmt.Errorf("the variable has shape %v, not %v: %w", v.value.Shape(), out.Shape(), tensor.ErrShape)
 		}
-		if size > len(v.data) {
-			return fmt.Errorf("the variable has shape %v, not %v: %w", v.value.Shape(), shape, tensor.ErrShape)
-		}
+		copy(out.Bytes(), v.data)
+		return nil
 	}
 	own := r.State.(*[]byte)
-	*own = overwrite(*own, v.data[:size])
-	r.Out[0] = tensor.Raw(declared.DType, shape, declared.Quant, *own)
+	*own = tensor.Overwrite(*own, v.data)
+	r.Out[0] = tensor.Raw(declared.DType, v.value.Shape(), declared.Quant, *own)
 	return nil
 }
 
@@ -151,12 +158,4 @@ func fixed(s tensor.Shape) tensor.Shape {
 		}
 	}
 	return s
-}
-
-// overwrite copies src into the memory of dst, or into new memory if it does not fit.
-func overwrite(dst, src []byte) []byte {
-	if cap(dst) < len(src) {
-		dst = tensor.Aligned(len(src))
-	}
-	return append(dst[:0], src...)
 }
