@@ -5,8 +5,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"runtime"
@@ -422,37 +425,89 @@ func TestOptionMutations(t *testing.T) {
 	t.Logf("%d refused, %d survived", refused, survived)
 }
 
-// TestDamagedBytes truncates files, flips bits, and writes wild offsets and counts.
-func TestDamagedBytes(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 2))
-	refused, survived := 0, 0
-	for _, c := range victims(t) {
-		try := func(what string, file []byte) {
-			if survive(t, c.Operator+"/"+c.Name+": "+what, file) == nil {
-				survived++
-			} else {
-				refused++
-			}
+// tally counts what survive says.
+type tally struct{ refused, survived int }
+
+func (c *tally) try(t *testing.T, name string, file []byte) {
+	t.Helper()
+	if survive(t, name, file) == nil {
+		c.survived++
+	} else {
+		c.refused++
+	}
+}
+
+// damage truncates a file n times, flips bits and writes wild offsets and counts.
+func (c *tally) damage(t *testing.T, name string, model []byte, n int, random *rand.Rand) {
+	t.Helper()
+	size := len(model)
+	for i := range n {
+		c.try(t, fmt.Sprintf("%s: cut to %d bytes", name, size*i/n), model[:size*i/n])
+	}
+	for range 2 * n {
+		file := bytes.Clone(model)
+		for range 1 + random.IntN(4) {
+			file[random.IntN(size)] ^= 1 << random.IntN(8)
 		}
-		n := len(c.Model)
-		for i := range 8 {
-			try(fmt.Sprintf("cut to %d bytes", n*i/8), c.Model[:n*i/8])
-		}
-		for range 16 {
-			file := bytes.Clone(c.Model)
-			for range 1 + random.IntN(4) {
-				file[random.IntN(n)] ^= 1 << random.IntN(8)
-			}
-			try("flipped bits", file)
-		}
-		for range 16 {
-			at := 4 * random.IntN(n/4)
-			for _, x := range []uint32{0, 1, uint32(n), 1 << 16, math.MaxInt32, math.MaxUint32, -uint32(at)} {
-				file := bytes.Clone(c.Model)
-				binary.LittleEndian.PutUint32(file[at:], x)
-				try(fmt.Sprintf("%d at %d", x, at), file)
-			}
+		c.try(t, name+": flipped bits", file)
+	}
+	for range 2 * n {
+		at := 4 * random.IntN(size/4)
+		for _, x := range []uint32{0, 1, uint32(size), 1 << 16, math.MaxInt32, math.MaxUint32, -uint32(at)} {
+			file := bytes.Clone(model)
+			binary.LittleEndian.PutUint32(file[at:], x)
+			c.try(t, fmt.Sprintf("%s: %d at %d", name, x, at), file)
 		}
 	}
-	t.Logf("%d refused, %d survived", refused, survived)
+}
+
+// TestDamagedBytes damages the golden cases' models.
+func TestDamagedBytes(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	var c tally
+	for _, v := range victims(t) {
+		c.damage(t, v.Operator+"/"+v.Name, v.Model, 8, random)
+	}
+	t.Logf("%d refused, %d survived", c.refused, c.survived)
+}
+
+// TestDamagedModels damages the models of a folder, and sets fields of theirs to
+// extremes.
+func TestDamagedModels(t *testing.T) {
+	root := os.Getenv("LITEQUANT_MODELS")
+	if root == "" {
+		t.Skip("LITEQUANT_MODELS does not name a folder of .tflite files")
+	}
+	random := rand.New(rand.NewPCG(3, 4))
+	var c tally
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(name) != ".tflite" {
+			return err
+		}
+		file := must(os.ReadFile(name))(t)
+		const most = 300_000
+		if _, err := tflite.Decode(file, tflite.DecodeOptions{}); err != nil || len(file) > most {
+			return nil
+		}
+		c.damage(t, name, file, 1, random)
+		c.setFields(t, name, file, 6, random)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d refused, %d survived", c.refused, c.survived)
+}
+
+// setFields sets n times one of the model's fields.
+func (c *tally) setFields(t *testing.T, name string, file []byte, n int, random *rand.Rand) {
+	fields := edit(reflect.ValueOf(schema.Unpack(file)), -1, 0)
+	for range n {
+		tree := schema.Unpack(file)
+		at, x := random.IntN(fields), []int32{0, -1, math.MinInt32, math.MaxInt32, 0x7fc00000, int32(random.Uint32())}[random.IntN(6)]
+		edit(reflect.ValueOf(tree), at, x)
+		if file, err := schema.Pack(tree); err == nil { // else the options' type
+			c.try(t, fmt.Sprintf("%s: field %d is %d", name, at, x), file)
+		}
+	}
 }
