@@ -285,6 +285,25 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// TestPlaceholders: the 1s that stand for dimensions that may vary need not fit the
+// other inputs before they are resized.
+func TestPlaceholders(t *testing.T) {
+	m := floats([]tensor.Shape{{1, 3}, {3, 3}}, func(s *graph.Subgraph) {
+		s.Values[0].Signature = tensor.Shape{-1, 3}
+		s.Outputs = []graph.ValueID{node(s, schema.CONCATENATION, &fb.ConcatenationOptionsT{Axis: 1}, s.Inputs...)}
+	})
+	r := newRunner(t, m, engine.Options{})
+	if err := r.Invoke(t.Context()); !errors.Is(err, tensor.ErrShape) {
+		t.Errorf("inputs of 1 and 3 rows side by side: %v", err)
+	}
+	if err := errors.Join(r.Resize("0", tensor.Shape{3, 3}), r.Invoke(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	if s := r.OutputAt(0).Shape(); !s.Equal(tensor.Shape{3, 6}) {
+		t.Errorf("result of shape %v", s)
+	}
+}
+
 func TestObserver(t *testing.T) {
 	var got []string
 	r := newRunner(t, chain(), engine.Options{Observe: func(e engine.Event) {

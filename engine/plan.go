@@ -47,11 +47,8 @@ func (s *subProgram) derive(inputs []tensor.Shape, calls *inference, o *Options)
 		return nil, s.refused
 	}
 	p := &plan{facts: slices.Clone(s.facts), temp: make([]int, len(s.steps))}
-	for i, v := range slices.Backward(s.graph.Inputs) { // the first place counts where a value has several
-		p.facts[v].Shape, p.facts[v].Unknown = inputs[i], false
-		if err := within(o.Limits.Bytes, &p.facts[v]); err != nil {
-			return nil, s.valueError(v, err)
-		}
+	if err := p.setInputs(s, inputs, o.Limits.Bytes); err != nil {
+		return nil, err
 	}
 	for p.static = 0; p.static < len(s.steps); p.static++ {
 		st := &s.steps[p.static]
@@ -67,6 +64,31 @@ func (s *subProgram) derive(inputs []tensor.Shape, calls *inference, o *Options)
 		}
 	}
 	return p, nil
+}
+
+// varies reports whether an input has a dimension that may vary.
+func (s *subProgram) varies() bool {
+	return slices.ContainsFunc(s.graph.Inputs, func(v graph.ValueID) bool { return !s.graph.Values[v].Partial().Known() })
+}
+
+// unplanned is a plan in which only the inputs have a place.
+func (s *subProgram) unplanned(inputs []tensor.Shape, o *Options) (*plan, error) {
+	p := &plan{facts: slices.Clone(s.facts), temp: make([]int, len(s.steps))}
+	if err := p.setInputs(s, inputs, o.Limits.Bytes); err != nil {
+		return nil, err
+	}
+	return p, p.layOut(s, 0, o.Limits.Bytes)
+}
+
+// setInputs gives the inputs their shapes.
+func (p *plan) setInputs(s *subProgram, shapes []tensor.Shape, limit int) error {
+	for i, v := range slices.Backward(s.graph.Inputs) { // the first place counts where a value has several
+		p.facts[v].Shape, p.facts[v].Unknown = shapes[i], false
+		if err := within(limit, &p.facts[v]); err != nil {
+			return s.valueError(v, err)
+		}
+	}
+	return nil
 }
 
 // place names the subgraph in errors.

@@ -93,8 +93,15 @@ func (p *Program) newRunner(signature string, resources *op.Resources) (r *Runne
 	for _, v := range r.sub.graph.Inputs {
 		r.shapes = append(r.shapes, r.sub.graph.Values[v].Shape)
 	}
-	if err := r.replan(); err != nil {
+	if err := r.replan(); err != nil && (len(r.shapes) < 2 || !r.sub.varies()) {
 		return nil, err
+	} else if err != nil { // 1 for dimensions that may vary need not fit each other
+		r.pending = err
+		p, err := r.sub.unplanned(r.shapes, &p.opts)
+		if err != nil {
+			return nil, err
+		}
+		return r, r.adopt(p)
 	}
 	return r, nil
 }
@@ -270,6 +277,11 @@ func (r *Runner) replan() error {
 	if err != nil {
 		return err
 	}
+	return r.adopt(p)
+}
+
+// adopt allocates what a plan lays out.
+func (r *Runner) adopt(p *plan) (err error) {
 	if err := r.usage.hold(&r.held, p.arena+p.variables+r.overhead()); err != nil {
 		return &graph.Error{Subgraph: r.sub.place(), Err: err}
 	}
