@@ -27,8 +27,7 @@ func NameOf(n *graph.Node) string {
 // CodeName returns TFLite's name for a builtin operator's code.
 func CodeName(c graph.OpCode) string { return fb.BuiltinOperator(c).String() }
 
-// activations is the table of fused activations that are clamps. The others
-// (TANH, SIGN_BIT) exist in the schema only: no kernel implements them.
+// activations is the table of fused activations that are clamps.
 var activations = map[fb.ActivationFunctionType]struct{ lo, hi float32 }{
 	fb.ActivationFunctionTypeNONE:         {float32(math.Inf(-1)), float32(math.Inf(1))},
 	fb.ActivationFunctionTypeRELU:         {0, float32(math.Inf(1))},
@@ -36,28 +35,37 @@ var activations = map[fb.ActivationFunctionType]struct{ lo, hi float32 }{
 	fb.ActivationFunctionTypeRELU6:        {0, 6},
 }
 
+// Clamps reports whether a fused activation is a clamp. The others (TANH, SIGN_BIT)
+// count as NONE where a kernel knows clamps only.
+func Clamps(a fb.ActivationFunctionType) bool {
+	_, ok := activations[a]
+	return ok
+}
+
+// clampOf is the interval of a fused activation.
+func clampOf(a fb.ActivationFunctionType) (lo, hi float32) {
+	if !Clamps(a) {
+		a = fb.ActivationFunctionTypeNONE
+	}
+	return activations[a].lo, activations[a].hi
+}
+
 // FloatRange returns the interval a fused activation clamps to. TFLite's kernels
 // use the largest finite floats as bounds of NONE and RELU.
-func FloatRange(a fb.ActivationFunctionType) (lo, hi float32, err error) {
-	r, ok := activations[a]
-	if !ok {
-		return 0, 0, fmt.Errorf("fused activation %v: %w", a, tensor.ErrUnsupported)
-	}
-	return max(r.lo, -math.MaxFloat32), min(r.hi, math.MaxFloat32), nil
+func FloatRange(a fb.ActivationFunctionType) (lo, hi float32) {
+	lo, hi = clampOf(a)
+	return max(lo, -math.MaxFloat32), min(hi, math.MaxFloat32)
 }
 
 // QuantRange returns the interval a fused activation clamps to in the quantized
 // domain of f (CalculateActivationRangeQuantized).
 func QuantRange(a fb.ActivationFunctionType, f *Fact) (lo, hi int32, err error) {
-	r, ok := activations[a]
-	if !ok {
-		return 0, 0, fmt.Errorf("fused activation %v: %w", a, tensor.ErrUnsupported)
-	}
+	rlo, rhi := clampOf(a)
 	qmin, qmax, ok := f.DType.IntRange()
 	if !ok {
 		return 0, 0, fmt.Errorf("fused activation on %v: %w", f.DType, tensor.ErrUnsupported)
 	}
-	lo, hi, ok = fixed.CalculateActivationRangeQuantized(r.lo, r.hi, f.Quant.Scale(), int32(f.Quant.Zero()), qmin, qmax)
+	lo, hi, ok = fixed.CalculateActivationRangeQuantized(rlo, rhi, f.Quant.Scale(), int32(f.Quant.Zero()), qmin, qmax)
 	if !ok {
 		return 0, 0, fmt.Errorf("activation range under scale %v: %w", f.Quant.Scale(), tensor.ErrMalformed)
 	}
@@ -81,12 +89,16 @@ func (f *Fact) Quantized() error {
 	if len(f.Quant.Scales) != 1 || len(f.Quant.ZeroPoints) != 1 {
 		return fmt.Errorf("%v operand has %d scales and %d zero points, want one of each: %w", f.DType, len(f.Quant.Scales), len(f.Quant.ZeroPoints), tensor.ErrMalformed)
 	}
+	if f.Quant.Scale() == 0 {
+		return fmt.Errorf("scale 0: %w", tensor.ErrMalformed)
+	}
 	return checkScales(f)
 }
 
+// checkScales lets 0 pass, which channels of zeros may have.
 func checkScales(f *Fact) error {
 	for _, s := range f.Quant.Scales {
-		if !(s > 0) || math.IsInf(float64(s), 0) {
+		if !(s >= 0) || math.IsInf(float64(s), 0) {
 			return fmt.Errorf("scale %v: %w", s, tensor.ErrMalformed)
 		}
 	}

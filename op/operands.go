@@ -151,16 +151,16 @@ func checkSide(side string, formal []Operand, actual, in []Fact) error {
 		if !ok {
 			return fmt.Errorf("has %d %ss, at most %d are known: %w", len(actual), side, len(formal), tensor.ErrMalformed)
 		}
+		k, ok := f.Like()
+		ok = ok && actual[i].Present && k < len(in) && in[k].Present
+		if ok && f.typed {
+			actual[i].DType = in[k].DType
+		}
 		switch {
 		case !actual[i].Present && !f.Optional:
 			return fmt.Errorf("%s %d (%s) is missing: %w", side, i, f.Name, tensor.ErrMalformed)
 		case actual[i].Present && !f.Types.Has(actual[i].DType):
 			return fmt.Errorf("%s %d (%s) is %v, want %v: %w", side, i, f.Name, actual[i].DType, f.Types, tensor.ErrUnsupported)
-		}
-		k, ok := f.Like()
-		ok = ok && actual[i].Present && k < len(in) && in[k].Present
-		if ok && f.typed {
-			actual[i].DType = in[k].DType
 		}
 		if ok && actual[i].DType != in[k].DType {
 			return fmt.Errorf("%s %d (%s) is %v, want operand %d's %v: %w", side, i, f.Name, actual[i].DType, k, in[k].DType, tensor.ErrType)

@@ -73,7 +73,7 @@ func lutPopulate16[F Float](inputScale F, inputZeroPoint int32, outputScale F, o
 }
 
 // clampInt16 converts an integral float to int16, saturating.
-func clampInt16[F Float](x F) int16 { return SaturateInt16(ToInt32(x)) }
+func clampInt16[F Float](x F) int16 { return int16(ToInt32(min(max(x, math.MinInt16), math.MaxInt16))) }
 
 // LUTLookupInt16 interpolates linearly in a table of LUTPopulateInt16.
 func LUTLookupInt16(x int16, table *[LUTSize16]int16) int16 {

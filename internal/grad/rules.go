@@ -137,10 +137,7 @@ func (b *Builder) beforeActivation(n *graph.Node, act fb.ActivationFunctionType,
 	if act == fb.ActivationFunctionTypeNONE {
 		return dy, nil
 	}
-	lo, hi, err := op.FloatRange(act)
-	if err != nil {
-		return graph.None, err
-	}
+	lo, hi := op.FloatRange(act)
 	return b.clamped(n.Outputs[0], dy, lo, hi), nil
 }
 

@@ -45,7 +45,7 @@ var Gelu = &op.Def{
 	Since:    []string{"2.9.0", "2.9.0", "2.23.0"},
 	Quant:    op.Quant{In: []op.Rule{op.Activation()}},
 	Ref: op.ByType(0, map[tensor.DType]op.Maker{
-		tensor.Float32: func(c *op.Call) (op.Kernel, error) { return elementwise.Unary(gelu(c))(c) },
+		tensor.Float32: geluFloat,
 		tensor.Float16: geluHalf,
 		tensor.Int8:    elementwise.Table8[int8](gelu),
 		tensor.UInt8:   elementwise.Table8[uint8](gelu),
@@ -58,6 +58,18 @@ const (
 	sqrtTwoOverPi = 0.79788456080286535588 // √(2/π)
 )
 
+// geluFloat has Eigen's tanh and order of products.
+func geluFloat(c *op.Call) (op.Kernel, error) {
+	if !graph.Options[fb.GeluOptionsT](c.Node).Approximate {
+		return elementwise.Unary(geluErf)(c)
+	}
+	return elementwise.Unary(func(x float32) float32 {
+		cubic := x + float32(0.044715*float32(float32(x*x)*x))
+		return float32(0.5*x) * (1 + libm.EigenTanhf(sqrtTwoOverPi*cubic))
+	})(c)
+}
+
+// gelu is the function that tables hold, with C's erfc and tanh.
 func gelu(c *op.Call) func(float32) float32 {
 	if graph.Options[fb.GeluOptionsT](c.Node).Approximate {
 		return geluTanh

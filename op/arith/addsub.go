@@ -98,16 +98,16 @@ func sumAct(n *graph.Node) fb.ActivationFunctionType {
 }
 
 func floatClamp(act func(*graph.Node) fb.ActivationFunctionType) func(c *op.Call) (lo, hi float32, err error) {
-	return func(c *op.Call) (float32, float32, error) { return op.FloatRange(act(c.Node)) }
+	return func(c *op.Call) (lo, hi float32, err error) {
+		lo, hi = op.FloatRange(act(c.Node))
+		return lo, hi, nil
+	}
 }
 
 // intClamp is CalculateActivationRange for plain integers.
 func intClamp[T int16 | int32 | uint32 | int64](act func(*graph.Node) fb.ActivationFunctionType, lowest, highest T) func(c *op.Call) (lo, hi T, err error) {
 	return func(c *op.Call) (T, T, error) {
-		lo, hi, err := op.FloatRange(act(c.Node))
-		if err != nil {
-			return 0, 0, err
-		}
+		lo, hi := op.FloatRange(act(c.Node))
 		l, h := lowest, highest
 		if lo > -math.MaxFloat32 {
 			l = T(int64(lo))

@@ -38,10 +38,7 @@ func plain[T element](f func(x, y T) T, clamp func(c *op.Call) (lo, hi T, err er
 // ±65504.
 func plainHalf(f func(x, y float32) float32, act func(*graph.Node) fb.ActivationFunctionType) op.Maker {
 	return func(c *op.Call) (op.Kernel, error) {
-		lo, hi, err := op.FloatRange(act(c.Node))
-		if err != nil {
-			return op.Kernel{}, err
-		}
+		lo, hi := op.FloatRange(act(c.Node))
 		const largest = 65504
 		lo, hi = max(lo, -largest), min(hi, largest)
 		return elementwise.HalfBinary(func(x, y float32) float32 {

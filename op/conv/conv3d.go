@@ -100,10 +100,7 @@ func conv3D(c *op.Call) (op.Kernel, error) {
 	if err != nil {
 		return op.Kernel{}, err
 	}
-	lo, hi, err := op.FloatRange(o.FusedActivationFunction)
-	if err != nil {
-		return op.Kernel{}, err
-	}
+	lo, hi := op.FloatRange(o.FusedActivationFunction)
 	return op.Kernel{Run: func(r *op.Run) error {
 		v := volume{axes: axes, in: r.In[0].Shape(), out: r.Out[0].Shape(), x: op.F32s(r.In[0]), w: op.F32s(r.In[1])}
 		for i := range v.axes {

@@ -91,10 +91,7 @@ func convFloat(c *op.Call) (op.Kernel, error) {
 	if err != nil {
 		return op.Kernel{}, err
 	}
-	lo, hi, err := op.FloatRange(p.Act)
-	if err != nil {
-		return op.Kernel{}, err
-	}
+	lo, hi := op.FloatRange(p.Act)
 	return op.Kernel{Run: func(r *op.Run) error {
 		s, err := bounds(p, r)
 		if err != nil {
@@ -233,10 +230,7 @@ func convHybrid(c *op.Call) (op.Kernel, error) {
 	if err != nil {
 		return op.Kernel{}, err
 	}
-	lo, hi, err := op.FloatRange(p.Act)
-	if err != nil {
-		return op.Kernel{}, err
-	}
+	lo, hi := op.FloatRange(p.Act)
 	scales, err := c.In[1].ChannelScales(max(1, len(c.In[1].Quant.Scales)), false)
 	if err != nil {
 		return op.Kernel{}, err

@@ -164,10 +164,7 @@ func products[I, W, A number](r *op.Run, s *scatter, in []I, filter []W, zeroIn,
 
 // floatScatter is the kernel over float32, for operands at the given indices.
 func floatScatter(t *transposed, in, filter, bias int) (op.Kernel, error) {
-	lo, hi, err := op.FloatRange(t.act)
-	if err != nil {
-		return op.Kernel{}, err
-	}
+	lo, hi := op.FloatRange(t.act)
 	return op.Kernel{Run: func(r *op.Run) error {
 		s := t.bounds(r, in, filter)
 		out, b := op.F32s(r.Out[0]), op.OptF32s(r.In, bias)

@@ -42,6 +42,9 @@ var FullyConnected = &op.Def{
 		if !ok {
 			return op.Kernel{}, fmt.Errorf("%v input with %v weights and %v output: %w", f.input, f.weights, f.output, tensor.ErrUnsupported)
 		}
+		if hybrid := f.input == tensor.Float32 && f.weights != tensor.Float32; !hybrid && !op.Clamps(activation(c)) {
+			return op.Kernel{}, fmt.Errorf("fused activation %v: %w", activation(c), tensor.ErrUnsupported)
+		}
 		k, err := mk(c)
 		return unlessEmpty(k), err
 	},

@@ -14,10 +14,7 @@ import (
 // on the way in, asymmetrically if the options say so.
 func refHybrid(c *op.Call) (op.Kernel, error) {
 	o := graph.Options[fb.FullyConnectedOptionsT](c.Node)
-	activate, err := HybridActivation(o.FusedActivationFunction)
-	if err != nil {
-		return op.Kernel{}, err
-	}
+	activate := HybridActivation(o.FusedActivationFunction)
 	quantize := op.QuantizeSymmetric
 	if o.AsymmetricQuantizeInputs || c.In[1].Blocks != nil {
 		quantize = op.QuantizeAsymmetric
@@ -62,16 +59,16 @@ func refHybrid(c *op.Call) (op.Kernel, error) {
 // HybridActivation returns the fused activation function of the dynamic range form, nil
 // for NONE: unlike other kernels, this one has those that are no clamps, leaves
 // infinities alone and makes the lower bound of NaN.
-func HybridActivation(a fb.ActivationFunctionType) (func(float32) float32, error) {
+func HybridActivation(a fb.ActivationFunctionType) func(float32) float32 {
 	switch a {
 	case fb.ActivationFunctionTypeNONE:
-		return nil, nil
+		return nil
 	case fb.ActivationFunctionTypeTANH:
-		return libm.Tanhf, nil
+		return libm.EigenTanhf
 	case fb.ActivationFunctionTypeSIGN_BIT:
-		return func(x float32) float32 { return float32(math.Float32bits(x) >> 31) }, nil
+		return func(x float32) float32 { return float32(math.Float32bits(x) >> 31) }
 	}
-	lo, hi, err := op.FloatRange(a)
+	lo, hi := op.FloatRange(a)
 	if a == fb.ActivationFunctionTypeRELU {
 		hi = float32(math.Inf(1))
 	}
@@ -83,7 +80,7 @@ func HybridActivation(a fb.ActivationFunctionType) (func(float32) float32, error
 			return x
 		}
 		return lo
-	}, err
+	}
 }
 
 // product is the real value of the product of quantized activations q, which have

@@ -35,10 +35,7 @@ func weightsShape(r *op.Run) (units, depth int) {
 }
 
 func refFloat(c *op.Call) (op.Kernel, error) {
-	lo, hi, err := op.FloatRange(activation(c))
-	if err != nil {
-		return op.Kernel{}, err
-	}
+	lo, hi := op.FloatRange(activation(c))
 	return op.Kernel{Run: func(r *op.Run) error {
 		units, depth := weightsShape(r)
 		x, w, out, bias := op.F32s(r.In[0]), op.F32s(r.In[1]), op.F32s(r.Out[0]), op.OptF32s(r.In, 2)

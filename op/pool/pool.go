@@ -178,10 +178,7 @@ func floatPool(rule floatRule) op.Maker {
 		if err != nil {
 			return op.Kernel{}, err
 		}
-		lo, hi, err := op.FloatRange(p.Act)
-		if err != nil {
-			return op.Kernel{}, err
-		}
+		lo, hi := op.FloatRange(p.Act)
 		return op.Kernel{Run: func(r *op.Run) error {
 			in, out := op.F32s(r.In[0]), op.F32s(r.Out[0])
 			s := r.In[0].Shape()

@@ -122,25 +122,6 @@ func interleave(sums, w, x []float32) {
 	}
 }
 
-// tanh is Eigen's ptanh_float, a rational function.
-func tanh(x float32) float32 {
-	const top = 7.90738964080810547
-	x = max(-top, min(x, top))
-	y := float32(x * x)
-	p := horner(y, 1.394553628e-8, 2.102733560e-5, 3.520756727e-3, 1.340216100e-1)
-	q := horner(y, 8.015776984e-7, 3.326951409e-4, 2.597254514e-2, 4.673548340e-1, 1)
-	return (float32(float32(y*x)*p) + x) / q
-}
-
-// horner evaluates a polynomial whose highest coefficient comes first.
-func horner(x float32, coefficients ...float32) float32 {
-	y := coefficients[0]
-	for _, c := range coefficients[1:] {
-		y = float32(y*x) + c
-	}
-	return y
-}
-
 // logistic is Eigen's scalar_logistic_op over a vector: packets are those that are
 // aligned in the result, which lies that many elements after an aligned one. What
 // is left at both ends is computed with C's exp.
@@ -154,29 +135,8 @@ func logistic(dst, src []float32, after int) {
 func logisticAt(x float32, i, n, after int) float32 {
 	first := min(-after&3, n)
 	if last := first + (n-first)&^3; i >= first && i < last {
-		return packetLogistic(x)
+		return libm.EigenLogisticf(x)
 	}
-	e := libm.Expf(min(x, logisticTop))
-	return e / (1 + e)
-}
-
-// logisticTop is where the logistic function becomes 1.
-const logisticTop = 16.6355324
-
-// packetLogistic computes exp(x/2) with a polynomial and squares it.
-func packetLogistic(x float32) float32 {
-	if x < -104 {
-		return 0
-	}
-	x = float32(min(x, logisticTop) * 0.5)
-	m := float32(math.Floor(float64(float32(x*1.44269504088896341) + 0.5)))
-	r := float32(m*-0.693359375) + x
-	r = float32(m*2.12194440e-4) + r
-	y := float32(r * r)
-	even := float32(y*4.1898667812347412109375e-2) + 0.49999141693115234375
-	odd := float32(y*8.33471305668354034423828125e-3) + 0.16666877269744873046875
-	p := float32(y*(float32(r*odd)+even)) + (r + 1)
-	e := float32(p * math.Float32frombits(uint32(int32(m)+127)<<23)) // p·2^m
-	e = float32(e * e)
+	e := libm.Expf(min(x, libm.EigenLogisticTop))
 	return e / (1 + e)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/litequant/litequant/internal/fixed"
+	"github.com/litequant/litequant/internal/libm"
 	"github.com/litequant/litequant/op"
 	"github.com/litequant/litequant/tensor"
 )
@@ -113,8 +114,8 @@ func basicRow(state, h, sums []float32, at int) {
 	depth := len(state)
 	for i, s := range state {
 		sigmoid := func(gate int) float32 { return logisticAt(sums[gate*depth+i], i, depth, at) }
-		state[i] = float32(sigmoid(0)*tanh(sums[depth+i])) + float32(sigmoid(2)*s)
-		h[i] = sigmoid(3) * tanh(state[i])
+		state[i] = float32(sigmoid(0)*libm.EigenTanhf(sums[depth+i])) + float32(sigmoid(2)*s)
+		h[i] = sigmoid(3) * libm.EigenTanhf(state[i])
 	}
 }
 

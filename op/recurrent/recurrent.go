@@ -10,6 +10,7 @@ import (
 	"slices"
 	"unsafe"
 
+	"github.com/litequant/litequant/internal/libm"
 	"github.com/litequant/litequant/internal/schema/fb"
 	"github.com/litequant/litequant/op"
 	"github.com/litequant/litequant/tensor"
@@ -109,7 +110,7 @@ var activations = map[fb.ActivationFunctionType]activation{
 	fb.ActivationFunctionTypeRELU:         func(x float32) float32 { return atLeast(x, 0) },
 	fb.ActivationFunctionTypeRELU_N1_TO_1: func(x float32) float32 { return atLeast(atMost(x, 1), -1) },
 	fb.ActivationFunctionTypeRELU6:        func(x float32) float32 { return atLeast(atMost(x, 6), 0) },
-	fb.ActivationFunctionTypeTANH:         tanh,
+	fb.ActivationFunctionTypeTANH:         libm.EigenTanhf,
 	fb.ActivationFunctionTypeSIGN_BIT:     func(x float32) float32 { return float32(math.Float32bits(x) >> 31) },
 }
 

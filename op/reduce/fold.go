@@ -172,9 +172,6 @@ func sumFloat[T int8 | int16](r *op.Run, s *rescale) error {
 	return fold(r, 0, func(acc int32, x T) int32 { return acc + int32(x) }, func(acc int32, n int) T {
 		bias := float32(float32(-s.in)*s.scale) * float32(n)
 		sum := fixed.Round(float32(float32(acc)*s.scale) + float32(bias))
-		if !(sum < 1<<31) { // what x86 makes of NaN and too large numbers
-			sum = math.MinInt32
-		}
 		return T(s.clamp(fixed.ToInt32(sum) + s.out))
 	})
 }

@@ -16,8 +16,6 @@ def quantize(rng):
             q = Quant(scale_of(rng), zero_of(rng, dtype))
             m.op("QUANTIZE", [m.input("float32", shape)], [m.output(dtype, shape, q)])
             x = floats(rng, shape, float(q.scale[0]) * 100, i >= 5)
-            x = np.nan_to_num(x, nan=0, posinf=np.inf, neginf=-np.inf)  # undefined in C++, as are
-            x = np.clip(x, -1e9 * q.scale[0], 1e9 * q.scale[0]).astype(np.float32)  # what no int32 holds
             if i < 5 and x.size:  # ties
                 x = (np.round(x / q.scale[0]) * q.scale[0] + (rng.random(x.shape) < 0.5) * q.scale[0] / 2).astype(np.float32)
             yield Case(label("float32-" + dtype, i), m, [x])

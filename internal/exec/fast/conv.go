@@ -259,10 +259,7 @@ type floatRows struct {
 }
 
 func convFloat(e *Env, c *op.Call, p conv.Params) (rows, bool, error) {
-	lo, hi, err := op.FloatRange(p.Act)
-	if err != nil {
-		return nil, false, err
-	}
+	lo, hi := op.FloatRange(p.Act)
 	f := c.In[1].Shape
 	r := &floatRows{level: e.Level, clamp: p.Act != fb.ActivationFunctionTypeNONE, lo: lo, hi: hi, n: f[0], k: f[1] * f[2] * f[3]}
 	if c.In[1].Const != nil {

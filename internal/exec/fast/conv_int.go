@@ -160,10 +160,7 @@ func convHybrid(e *Env, c *op.Call, p conv.Params) (rows, bool, error) {
 	if !ok {
 		return nil, false, nil
 	}
-	lo, hi, err := op.FloatRange(p.Act)
-	if err != nil {
-		return nil, false, err
-	}
+	lo, hi := op.FloatRange(p.Act)
 	f := c.In[1].Shape
 	scales, err := c.In[1].ChannelScales(f[0], false)
 	if err != nil {

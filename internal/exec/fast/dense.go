@@ -22,7 +22,7 @@ func denseKernel(e *Env, c *op.Call) (op.Kernel, bool, error) {
 	if mk == nil || c.Out[0].DType != c.In[0].DType || !weightsKnown(c) && c.In[1].DType != tensor.Float32 || len(c.In[1].Shape) != 2 {
 		return op.Kernel{}, false, nil
 	}
-	if _, _, err := op.FloatRange(graph.Options[fb.FullyConnectedOptionsT](c.Node).FusedActivationFunction); err != nil || c.In[1].Shape[1] == 0 {
+	if !op.Clamps(graph.Options[fb.FullyConnectedOptionsT](c.Node).FusedActivationFunction) || c.In[1].Shape[1] == 0 {
 		return op.Kernel{}, false, nil // no clamp, or nothing to sum
 	}
 	return mk(e, c)
@@ -36,10 +36,7 @@ func denseFloat(e *Env, c *op.Call) (op.Kernel, bool, error) {
 		return denseVariable(e, c)
 	}
 	act := graph.Options[fb.FullyConnectedOptionsT](c.Node).FusedActivationFunction
-	lo, hi, err := op.FloatRange(act)
-	if err != nil {
-		return op.Kernel{}, false, err
-	}
+	lo, hi := op.FloatRange(act)
 	n, k := c.In[1].Shape[0], c.In[1].Shape[1]
 	b := e.Level.PackF32(n, k, tensor.View[float32](c.In[1].Const))
 	return op.Kernel{
@@ -132,10 +129,7 @@ func denseHybrid(e *Env, c *op.Call) (op.Kernel, bool, error) {
 		return op.Kernel{}, false, nil
 	}
 	o := graph.Options[fb.FullyConnectedOptionsT](c.Node)
-	activate, err := dense.HybridActivation(o.FusedActivationFunction)
-	if err != nil {
-		return op.Kernel{}, false, err
-	}
+	activate := dense.HybridActivation(o.FusedActivationFunction)
 	n, k := c.In[1].Shape[0], c.In[1].Shape[1]
 	scales, err := c.In[1].ChannelScales(n, false)
 	if err != nil {
@@ -198,10 +192,7 @@ func denseHybrid(e *Env, c *op.Call) (op.Kernel, bool, error) {
 // outᵀ = W·xᵀ, so that only the small operand is packed.
 func denseVariable(e *Env, c *op.Call) (op.Kernel, bool, error) {
 	act := graph.Options[fb.FullyConnectedOptionsT](c.Node).FusedActivationFunction
-	lo, hi, err := op.FloatRange(act)
-	if err != nil {
-		return op.Kernel{}, false, err
-	}
+	lo, hi := op.FloatRange(act)
 	return op.Kernel{
 		Temp: func(in, out []tensor.Shape) (int, error) {
 			elems, err := out[0].Elems()
