@@ -36,6 +36,7 @@ type TensorDetails struct {
 // engine.Program among goroutines instead.
 type Interpreter struct {
 	runner *engine.Runner
+	model  *graph.Model
 	sub    *graph.Subgraph
 	ins    []graph.ValueID
 	outs   []graph.ValueID
@@ -63,11 +64,15 @@ func NewInterpreter(file []byte, options ...InterpreterOptions) (*Interpreter, e
 	if err != nil {
 		return nil, err
 	}
-	it := &Interpreter{runner: r, sub: m.Main(), ins: m.Main().Inputs, outs: m.Main().Outputs}
-	if s, ok := m.Signature(o.Signature); ok {
+	return interpreterOf(r, m, o.Signature), nil
+}
+
+func interpreterOf(r *engine.Runner, m *graph.Model, signature string) *Interpreter {
+	it := &Interpreter{runner: r, model: m, sub: m.Main(), ins: m.Main().Inputs, outs: m.Main().Outputs}
+	if s, ok := m.Signature(signature); ok {
 		it.sub, it.ins, it.outs = m.Subgraphs[s.Subgraph], valuesOf(s.Inputs), valuesOf(s.Outputs)
 	}
-	return it, nil
+	return it
 }
 
 func valuesOf(named []graph.NamedValue) []graph.ValueID {
@@ -78,11 +83,22 @@ func valuesOf(named []graph.NamedValue) []graph.ValueID {
 	return ids
 }
 
-// AllocateTensors is there for tf.lite's users: memory is allocated by
-// NewInterpreter and ResizeTensorInput. It resets variables.
-func (it *Interpreter) AllocateTensors() error {
-	it.runner.Reset()
-	return nil
+// AllocateTensors is there for tf.lite's users and does nothing: memory is allocated
+// by NewInterpreter and ResizeTensorInput.
+func (it *Interpreter) AllocateTensors() error { return nil }
+
+// ResetAllVariables puts the variables of stateful operators back to their initial
+// values; resource variables stay what they are.
+func (it *Interpreter) ResetAllVariables() { it.runner.ResetVariables() }
+
+// SignatureRunner returns an interpreter of another signature, which shares resource
+// variables and tables with this one.
+func (it *Interpreter) SignatureRunner(signature string) (*Interpreter, error) {
+	r, err := it.runner.Sibling(signature)
+	if err != nil {
+		return nil, err
+	}
+	return interpreterOf(r, it.model, signature), nil
 }
 
 // InputDetails describes the inputs.

@@ -108,3 +108,52 @@ func TestFromFrozenGraph(t *testing.T) {
 		t.Error("an output that is not there is no error")
 	}
 }
+
+// sharedVariable has two signatures around one variable.
+const sharedVariable = `model "counter"
+signature "set" subgraph=0 inputs="x":%0 outputs=
+signature "get" subgraph=1 inputs= outputs="y":%1
+subgraph "set" inputs=%0 outputs=
+  %0 int32[2] "x"
+  %1 resource[] "v"
+  VAR_HANDLE() -> %1
+  ASSIGN_VARIABLE(%1 %0) ->
+subgraph "get" inputs= outputs=%1
+  %0 resource[] "v"
+  %1 int32[2] "y"
+  VAR_HANDLE() -> %0
+  READ_VARIABLE(%0) -> %1
+`
+
+func TestSignatureRunner(t *testing.T) {
+	m, err := graph.Parse(sharedVariable)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := tflite.Encode(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := litequant.NewInterpreter(file, litequant.InterpreterOptions{Signature: "set"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	get, err := set.SignatureRunner("get")
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := tensor.Of[int32](tensor.Shape{2}, 3, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set.ResetAllVariables()
+	if err := errors.Join(set.SetTensor(0, x), set.Invoke(t.Context()), get.AllocateTensors(), get.Invoke(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(x.Bytes(), get.GetTensor(0).Bytes()); d != "" {
+		t.Error(d)
+	}
+	if _, err := set.SignatureRunner("no such"); err == nil {
+		t.Error("a signature that does not exist")
+	}
+}

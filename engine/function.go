@@ -20,7 +20,7 @@ type function struct {
 func (r *Runner) Subgraph(i int) (op.Function, error) {
 	if f := r.children[i]; f != nil {
 		if f.runner.plan != nil && f.runner.plan.variables > 0 {
-			f.runner.resetVariables()
+			f.runner.ResetVariables()
 		}
 		return f, nil
 	}
@@ -82,7 +82,7 @@ func (f *function) feed(in []tensor.Tensor) error {
 		if err := r.replan(); err != nil {
 			return err
 		}
-		r.resetVariables()
+		r.ResetVariables()
 	}
 	for i, t := range in {
 		if err := r.set(r.inIDs[i], t); err != nil {

@@ -232,7 +232,7 @@ func (r *Runner) find(name string, names []string, ids []graph.ValueID) graph.Va
 func (r *Runner) Resize(name string, s tensor.Shape) error {
 	changed, err := r.resize(name, s)
 	if changed {
-		r.resetVariables()
+		r.ResetVariables()
 	}
 	return err
 }
@@ -389,12 +389,13 @@ func (r *Runner) gather(ids []graph.ValueID) []tensor.Tensor {
 // Reset puts the variables back to their initial values and empties resources.
 func (r *Runner) Reset() {
 	r.resources.Clear()
-	r.resetVariables()
+	r.ResetVariables()
 }
 
-// resetVariables leaves those of called subgraphs alone, which are reset when the
-// subgraph is next called.
-func (r *Runner) resetVariables() {
+// ResetVariables puts the variables back to their initial values: state within
+// operators, not resources. Those of called subgraphs are reset whenever a node runs
+// the subgraph.
+func (r *Runner) ResetVariables() {
 	for i := range r.plan.facts {
 		if r.plan.facts[i].Variable {
 			resetVariable(r.tensors[i])
