@@ -124,6 +124,23 @@ func static(r *engine.Runner) bool {
 	return true
 }
 
+// TestStaticControlFlow: loops, branches and variables whose shapes are known have their
+// results in the arena.
+func TestStaticControlFlow(t *testing.T) {
+	for _, name := range []string{"WHILE", "IF", "CALL_ONCE", "READ_VARIABLE", "ASSIGN_VARIABLE", "STABLEHLO_COMPOSITE", "STABLEHLO_CASE"} {
+		n := 0
+		all := must(conformance.Load(name))(t)
+		for _, c := range all {
+			if static(newRunner(t, must(tflite.Decode(c.Model, tflite.DecodeOptions{}))(t), engine.Options{})) {
+				n++
+			}
+		}
+		if t.Logf("%s: %d of %d", name, n, len(all)); n == 0 {
+			t.Errorf("no case of %s is static", name)
+		}
+	}
+}
+
 func noAllocations(t *testing.T, name string, r *engine.Runner) {
 	t.Helper()
 	ctx := context.Background()
