@@ -141,6 +141,9 @@ func outShape(in tensor.Shape, units, depth int, keep bool) (tensor.Shape, error
 		n, err = in[:max(len(in)-1, 0)].Elems()
 		return tensor.Shape{n, units}, err
 	}
+	if n%depth != 0 { // LiteRT drops what is left over
+		return nil, fmt.Errorf("input %v for weights of depth %d: %w", in, depth, tensor.ErrShape)
+	}
 	return tensor.Shape{n / depth, units}, nil
 }
 

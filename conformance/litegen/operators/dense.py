@@ -167,7 +167,7 @@ def weights_odd(rng):
         w = m.input(wtype, [1, 3], Quant(0.1, zero_of(rng, wtype) if wtype == itype else 0) if wtype != "float32" else None, signature=[-1, -1])
         y = m.output(itype, [1, 1], Quant(9.0 if itype != "int16" else 900.0, 0) if q else None)
         m.op("FULLY_CONNECTED", [x, w, None], [y], options("FullyConnected", asymmetricQuantizeInputs=asym), version)
-        steps = [([2, 3], [4, 3]), ([3, 5], [2, 5]), ([3, 0], [5, 0]), ([4, 3], [2, 6]), ([3, 5], [4, 6])]  # the last has 3 elements left over
+        steps = [([2, 3], [4, 3]), ([3, 5], [2, 5]), ([3, 0], [5, 0]), ([4, 3], [2, 6])]
         yield Case(label("resized-" + mode, 0), m, [[draw(rng, itype, a), draw(rng, wtype, b)] for a, b in steps])
 
 
