@@ -131,10 +131,10 @@ func (v *volume) each(r *op.Run, emit func(sum float32, c, i int)) error {
 	for b := range v.out[0] {
 		for d := range v.out[1] {
 			for y := range v.out[2] {
-				if r.Stop() {
-					return op.ErrStopped
-				}
 				for x := range v.out[3] {
+					if r.Stop() {
+						return op.ErrStopped
+					}
 					for c := range v.out[4] {
 						emit(v.sum(b, [3]int{d, y, x}, c), c, i)
 						i++

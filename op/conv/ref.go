@@ -50,10 +50,10 @@ func eachSum[I, W, A number](r *op.Run, s *shapeOf, in []I, filter []W, zeroIn, 
 	i := 0
 	for b := range s.batch {
 		for y := range s.outH {
-			if r.Stop() {
-				return op.ErrStopped
-			}
 			for x := range s.outW {
+				if r.Stop() {
+					return op.ErrStopped
+				}
 				for c := range s.outC {
 					emit(oneSum(s, b, y, x, c, in, filter, zeroIn, zeroW), c, i)
 					i++

@@ -101,10 +101,10 @@ func (s *scatter) each(r *op.Run, b int, f func(out, c, in, w int)) error {
 	in := b * s.in[0] * s.in[1] * s.in[2] * s.inC
 	for d := range s.in[0] {
 		for y := range s.in[1] {
-			if r.Stop() {
-				return op.ErrStopped
-			}
 			for x := range s.in[2] {
+				if r.Stop() {
+					return op.ErrStopped
+				}
 				for c := range s.inC {
 					s.spread([3]int{d, y, x}, func(at, w int) {
 						for o := range s.outC {

@@ -110,6 +110,9 @@ func (p *hybridProduct) run(r *op.Run, rhs []int8, out []float32) error {
 	return p.each(r, func(b steps, to int) {
 		lAt, rAt, row, column := p.lBatch.at(b), p.rBatch.at(b), rowSteps.at(b), columnSteps.at(b)
 		for i := range p.rows {
+			if r.Stop() {
+				return // each stops too
+			}
 			scale, zero := p.rowScales[row+i], float32(p.zeros[row+i])
 			x := p.q[lAt+i*p.depth:][:p.depth]
 			for j := range p.columns {

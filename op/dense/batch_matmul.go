@@ -169,10 +169,10 @@ func (m *matrices) each(r *op.Run, f func(b steps, out int)) error {
 	for b0 := range m.batch[0] {
 		for b1 := range m.batch[1] {
 			for b2 := range m.batch[2] {
+				f(steps{b0, b1, b2}, out)
 				if r.Stop() {
 					return op.ErrStopped
 				}
-				f(steps{b0, b1, b2}, out)
 				out += m.rows * m.columns
 			}
 		}
@@ -186,6 +186,9 @@ func eachSum[L, R, A integer | ~float32](r *op.Run, o *fb.BatchMatMulOptionsT, l
 	return m.each(r, func(b steps, out int) {
 		lAt, rAt := m.lBatch.at(b), m.rBatch.at(b)
 		for i := range m.rows {
+			if r.Stop() {
+				return // each stops too
+			}
 			for j := range m.columns {
 				var sum A
 				for k := range m.depth {

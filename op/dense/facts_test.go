@@ -30,7 +30,7 @@ func TestFacts(t *testing.T) {
 		{"flattened", FullyConnected, nil, []op.Fact{operand(2, 3, 4), operand(5, 12)}, 1, tensor.Shape{2, 5}, nil},
 		{"dimensions kept", FullyConnected, keep, []op.Fact{operand(-1, 3, 4), operand(5, 4)}, 1, tensor.Shape{-1, 3, 5}, nil},
 		{"depth 0", FullyConnected, nil, []op.Fact{operand(2, 3, 0), operand(5, 0)}, 1, tensor.Shape{6, 5}, nil},
-		{"depth that does not divide", FullyConnected, nil, []op.Fact{operand(2, 3), operand(5, 4)}, 1, tensor.Shape{1, 5}, nil},
+		{"depth that does not divide", FullyConnected, nil, []op.Fact{operand(2, 3), operand(5, 4)}, 1, nil, tensor.ErrShape},
 		{"kept dimensions of another depth", FullyConnected, keep, []op.Fact{operand(2, 3), operand(5, 6)}, 1, nil, tensor.ErrShape},
 		{"weights of rank 3", FullyConnected, nil, []op.Fact{operand(2, 3), operand(5, 3, 1)}, 1, nil, tensor.ErrShape},
 		{"too many scales", FullyConnected, nil, []op.Fact{operand(2, 3), {Present: true, DType: tensor.Int8, Shape: tensor.Shape{5, 3}, Quant: tensor.Quant{Scales: make([]float32, 6)}}}, 1, nil, tensor.ErrMalformed},

@@ -99,10 +99,10 @@ func poolArgmax(r *op.Run, p Params) error {
 	i := 0
 	for b := range o[0] {
 		for y := range o[1] {
-			if r.Stop() {
-				return op.ErrStopped
-			}
 			for x := range o[2] {
+				if r.Stop() {
+					return op.ErrStopped
+				}
 				for c := range o[3] {
 					out[i], indices[i] = windowMax(p, func(ky, kx int) float32 {
 						iy := min(max(y*p.H.Stride-top+ky, 0), s[1]-1)

@@ -131,11 +131,11 @@ func each(r *op.Run, p Params, f func(b, y0, y1, x0, x1, c, i int)) error {
 	i := 0
 	for b := range out[0] {
 		for y := range out[1] {
-			if r.Stop() {
-				return op.ErrStopped
-			}
 			top := y*p.H.Stride - beforeH
 			for x := range out[2] {
+				if r.Stop() {
+					return op.ErrStopped
+				}
 				left := x*p.W.Stride - beforeW
 				for c := range out[3] {
 					f(b, max(top, 0), min(top+p.H.Kernel, in[1]), max(left, 0), min(left+p.W.Kernel, in[2]), c, i)
