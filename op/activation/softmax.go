@@ -4,6 +4,7 @@ package activation
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/litequant/litequant/graph"
 	"github.com/litequant/litequant/internal/fixed"
@@ -110,7 +111,7 @@ func softmaxInt[I int8 | uint8, O int8 | uint8 | int16](c *op.Call) (op.Kernel, 
 	}
 	m, left, ok := fixed.PreprocessSoftmaxScaling(float64(Beta(c.Node)), float64(c.In[0].Quant.Scale()), scaledDiffBits)
 	if !ok {
-		return op.Kernel{}, fmt.Errorf("beta·scale %v is too small: %w", Beta(c.Node)*c.In[0].Quant.Scale(), tensor.ErrUnsupported)
+		return softmaxTable[I, O](c)
 	}
 	diffMin := int32(-fixed.CalculateInputRadius(scaledDiffBits, left, 31))
 	lo, hi, _ := c.Out[0].DType.IntRange()
@@ -147,6 +148,38 @@ func softmaxInt[I int8 | uint8, O int8 | uint8 | int16](c *op.Call) (op.Kernel, 
 					q := fixed.RoundingDivideByPOT(fixed.SaturatingRoundingDoublingHighMul(scale, e), shift)
 					y[i] = O(max(min(q+lo, hi), lo))
 				}
+			}
+		}
+		return nil
+	}}, nil
+}
+
+// softmaxTable is LiteRT's optimised kernel, for logits whose scale is too small for the
+// fixed-point one: exp of the 256 differences to the maximum is a table.
+func softmaxTable[I int8 | uint8, O int8 | uint8 | int16](c *op.Call) (op.Kernel, error) {
+	var table [256]float32
+	step := -c.In[0].Quant.Scale() * Beta(c.Node)
+	for diff := range table {
+		table[diff] = libm.Expf(float32(step * float32(diff)))
+	}
+	scale, zero := c.Out[0].Quant.Scale(), int32(c.Out[0].Quant.Zero())
+	lo, hi, _ := c.Out[0].DType.IntRange()
+	round := func(p float32) int32 { return fixed.ToInt32(fixed.Round(p)) + zero }
+	if c.Out[0].DType == tensor.UInt8 {
+		round = func(p float32) int32 { return fixed.ToInt32(p + 0.5) }
+	}
+	return op.Kernel{Run: func(r *op.Run) error {
+		in, out, depth := tensor.View[I](r.In[0].Bytes()), tensor.View[O](r.Out[0].Bytes()), lastDim(r.In[0])
+		for at := 0; at < len(in); at += depth {
+			x, y := in[at:at+depth], out[at:at+depth]
+			top := slices.Max(x)
+			sum := float32(0)
+			for _, v := range x {
+				sum += table[int(top)-int(v)]
+			}
+			inverse := 1 / float32(sum*scale)
+			for i, v := range x {
+				y[i] = O(min(max(round(float32(table[int(top)-int(v)]*inverse)), lo), hi))
 			}
 		}
 		return nil

@@ -28,6 +28,17 @@ def softmax(rng):
             yield Case(label(f"{itype}-{otype}", i, beta=o["beta"]), m, [data])
 
 
+@operator("SOFTMAX")
+def softmax_small_scale(rng):
+    for itype, otype, version in (("int8", "int8", 2), ("uint8", "uint8", 1), ("int8", "int16", 3), ("uint8", "int16", 3)):
+        for i, scale in enumerate((7.8e-9, 1e-20)):  # too small for the reference kernel
+            m = Model()
+            yq = {"int8": Quant(1 / 256, -128), "uint8": Quant(1 / 256, 0), "int16": Quant(1 / 32768)}[otype]
+            x, y = m.input(itype, (3, 5), Quant(np.float32(scale), zero_of(rng, itype))), m.output(otype, (3, 5), yq)
+            m.op("SOFTMAX", [x], [y], options("Softmax", beta=1.0), version)
+            yield Case(label(f"small-{itype}-{otype}", i), m, [ints(rng, itype, (3, 5))], "builtin")
+
+
 def clamps(rng, name, version):
     for dtype in ("float32", "int8", "uint8", "int16"):
         for i, shape in enumerate([(1, 300), (7,), (2, 3, 4), (2, 3, 2, 5), (), (0, 3)] * 2):
