@@ -19,21 +19,6 @@ import (
 	"github.com/litequant/litequant/tflite"
 )
 
-// bounds says how far float results may be from LiteRT's reference kernels, in
-// ulps of the largest finite result of the tensor. Operators that are not listed
-// are exact. Integers, booleans and strings always are. Fast kernels without a
-// fused activation may leave infinite what the reference clamps to ±MaxFloat32.
-var bounds = map[string]struct{ reference, fast float64 }{
-	"Convolution2DTransposeBias": {8, 8},  // XNNPACK, the only oracle, adds in another order
-	"CONV_2D":                    {0, 16}, // fast: other order of the sums, fused multiply-adds
-	"FULLY_CONNECTED":            {0, 16},
-	"RFFT2D":                     {1, 1}, // rounded from float64 sums in another order
-	"ATAN2":                      {1, 1}, // float64: the C library's is not correctly rounded
-	// LiteRT takes erfc and pow from Eigen.
-	"GELU":                         {1, 1},
-	"LOCAL_RESPONSE_NORMALIZATION": {4, 4},
-}
-
 // An engine is what the cases run on.
 type runnable struct {
 	name    string
@@ -127,9 +112,9 @@ func (e *runnable) run(c *Case) (ulps float64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	bound := bounds[c.Operator].reference
+	bound := Bounds[c.Operator].Reference
 	if e.fast {
-		bound = bounds[c.Operator].fast
+		bound = Bounds[c.Operator].Fast
 	}
 	for i, s := range c.Steps {
 		if err := invoke(r, s); err != nil {

@@ -27,8 +27,16 @@ type Form struct {
 // nothing explains it.
 type Gap struct{ Operand, Why string }
 
+// Bound is how far an operator's floats may be from LiteRT's, in ulps of the result's
+// largest value.
+type Bound struct {
+	Operator        string
+	Reference, Fast float64
+	Why             string
+}
+
 // Markdown returns the document.
-func Markdown(ops op.Set, forms []Form, gaps []Gap) string {
+func Markdown(ops op.Set, forms []Form, bounds []Bound, gaps []Gap) string {
 	var b strings.Builder
 	b.WriteString(`# Operators
 
@@ -71,6 +79,18 @@ fewer bits.
 		fmt.Fprintf(&b, "| %s | %s | %s | %d |\n", f.Operator, strings.ReplaceAll(f.Types, "->", "→"), mark, f.Cases)
 	}
 	fmt.Fprintf(&b, "\n%d cases.\n", total)
+	b.WriteString(`
+## Floats
+
+Integers, booleans and strings equal those of LiteRT 2.3's reference kernels. So do floats, bit for bit, but for the operators below, in ulps of the
+result's largest value. LiteRT takes exp, log, pow, sin, cos, tanh, expm1, erfc and atan2 from the C library: internal/libm has the bits of glibc
+2.36 on x86-64, on every system, and the integer tables that are made of these functions are compared in each of their 256 or 65,536 entries
+(` + "`go test -v -run Tables ./conformance`" + `).
+
+` + header([]string{"operator", "reference", "fast", "because"}))
+	for _, x := range bounds {
+		fmt.Fprintf(&b, "| %s | %g | %g | %s |\n", x.Operator, x.Reference, x.Fast, x.Why)
+	}
 	b.WriteString("\n## Not covered by a golden case\n\n")
 	for _, g := range groups(gaps) {
 		fmt.Fprintf(&b, "- %s: %s\n", g.Operand, cmp.Or(g.Why, "**no explanation**"))
