@@ -258,10 +258,13 @@ func (d *decoder) value(t *fb.TensorT) (graph.Value, error) {
 		}
 	}
 	if q := t.Quantization; q != nil {
-		if len(q.Scale) != len(q.ZeroPoint) {
+		v.Quant = tensor.Quant{Axis: int(q.QuantizedDimension), Min: q.Min, Max: q.Max}
+		if len(q.Scale) > 0 { // zero points alone mean nothing
+			v.Quant.Scales, v.Quant.ZeroPoints = q.Scale, q.ZeroPoint
+		}
+		if len(v.Quant.Scales) != len(v.Quant.ZeroPoints) {
 			return v, fmt.Errorf("%d scales and %d zero points: %w", len(q.Scale), len(q.ZeroPoint), tensor.ErrMalformed)
 		}
-		v.Quant = tensor.Quant{Scales: q.Scale, ZeroPoints: q.ZeroPoint, Axis: int(q.QuantizedDimension), Min: q.Min, Max: q.Max}
 	}
 	v.Sparsity, v.Blockwise = sparsityOf(t.Sparsity), blockwiseOf(t.Quantization)
 	if t.Buffer != 0 { // buffer 0 means none, whatever it holds

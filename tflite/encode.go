@@ -273,7 +273,9 @@ func (e *encoder) value(v *graph.Value) *fb.TensorT {
 		if t.Quantization == nil {
 			t.Quantization = &fb.QuantizationParametersT{}
 		}
-		t.Quantization.Scale, t.Quantization.ZeroPoint = q.Scales, q.ZeroPoints
+		if len(q.Scales) > 0 || len(t.Quantization.Scale) > 0 {
+			t.Quantization.Scale, t.Quantization.ZeroPoint = q.Scales, q.ZeroPoints
+		}
 		t.Quantization.Min, t.Quantization.Max, t.Quantization.QuantizedDimension = q.Min, q.Max, int32(q.Axis)
 	} else if t.Quantization != nil && len(t.Quantization.Scale) > 0 { // dequantized since it was read
 		t.Quantization = &fb.QuantizationParametersT{}

@@ -25,7 +25,8 @@ func everyField() *fb.ModelT {
 		Tensors: []*fb.TensorT{
 			{Name: "x", Shape: []int32{1, 4}, ShapeSignature: []int32{-1, 4}, HasRank: true, Type: fb.TensorTypeINT8, Quantization: &fb.QuantizationParametersT{
 				Min: []float32{-1}, Max: []float32{1}, Scale: []float32{0.5, 2}, ZeroPoint: []int64{-3, 1}, QuantizedDimension: 1}},
-			{Name: "state", Shape: []int32{4}, IsVariable: true, Buffer: 1},
+			{Name: "state", Shape: []int32{4}, IsVariable: true, Buffer: 1, Quantization: &fb.QuantizationParametersT{
+				Min: []float32{-1}, ZeroPoint: []int64{3}}}, // without a scale
 			{Name: "sparse", Shape: []int32{2, 2}, Buffer: 2, Sparsity: &fb.SparsityParametersT{
 				TraversalOrder: []int32{0, 1, 2}, BlockMap: []int32{1}, DimMetadata: []*fb.DimensionMetadataT{
 					{DenseSize: 2}, {Format: fb.DimensionTypeSPARSE_CSR, ArraySegments: vector(0, 1, 2), ArrayIndices: vector(0, 0)}, {DenseSize: 2}}}},
