@@ -217,18 +217,27 @@ func maxPool[T any](c *Conv, lv *Level, maxRow func(lv *Level, dst, x, y []T), l
 	for p := p0; p < p1; p++ {
 		out, sofar, outside := dst[(p-p0)*c.C:][:c.C], start, true
 		y, x := p/c.OutW*c.StrideH-c.PadTop, p%c.OutW*c.StrideW-c.PadLeft
-		for iy := y; iy < y+c.KH*c.DilationH; iy += c.DilationH {
-			for ix := x; ix < x+c.KW*c.DilationW; ix += c.DilationW {
-				if iy >= 0 && iy < c.H && ix >= 0 && ix < c.W {
-					maxRow(lv, out, sofar, src[(iy*c.W+ix)*c.C:][:c.C])
-					sofar, outside = out, false
-				}
+		y0, y1 := inside(y, c.KH, c.DilationH, c.H)
+		x0, x1 := inside(x, c.KW, c.DilationW, c.W)
+		for iy := y0; iy < y1; iy += c.DilationH {
+			for ix := x0; ix < x1; ix += c.DilationW {
+				maxRow(lv, out, sofar, src[(iy*c.W+ix)*c.C:][:c.C])
+				sofar, outside = out, false
 			}
 		}
 		if outside {
 			copy(out, start)
 		}
 	}
+}
+
+// inside clips a window of k positions d apart, from the given one on, to [0, size).
+func inside(from, k, d, size int) (first, end int) {
+	first, end = from, min(from+k*d, size)
+	if first < 0 {
+		first += (d - 1 - first) / d * d
+	}
+	return first, end
 }
 
 func fillWith[T any](s []T, v T) {

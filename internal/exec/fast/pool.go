@@ -36,8 +36,7 @@ func maxPoolKernel(e *Env, c *op.Call) (op.Kernel, bool, error) {
 			in, out := r.In[0].Shape(), r.Out[0].Shape()
 			t.src, t.dst = r.In[0].Bytes(), r.Out[0].Bytes()
 			t.g = Geometry(p.H, p.W, in, out)
-			e.Run(in[0]*out[1], t)
-			return nil
+			return e.runGuarded(&t.guard, r, in[0]*out[1], t)
 		},
 	}, true, nil
 }
@@ -49,6 +48,7 @@ type poolTask struct {
 	size     int
 	g        simd.Conv
 	src, dst []byte
+	guard    guarded
 }
 
 // Chunk pools row i%OutH of image i/OutH.
@@ -56,5 +56,10 @@ func (t *poolTask) Chunk(i int) {
 	g := &t.g
 	b, y := i/g.OutH, i%g.OutH
 	image, row := g.H*g.W*g.C*t.size, g.OutW*g.C*t.size
-	t.pool(t.level, g, t.dst[i*row:(i+1)*row], t.src[b*image:(b+1)*image], y*g.OutW, (y+1)*g.OutW)
+	const polled = 1 << 20 // bytes between looks at the context
+	step := max(1, polled/max(1, min(g.KH, g.H)*min(g.KW, g.W)*g.C*t.size))
+	for x := 0; x < g.OutW && !t.guard.run.Stop(); x += step {
+		n := min(step, g.OutW-x)
+		t.pool(t.level, g, t.dst[i*row+x*g.C*t.size:][:n*g.C*t.size], t.src[b*image:(b+1)*image], y*g.OutW+x, y*g.OutW+x+n)
+	}
 }
