@@ -28,6 +28,12 @@ func denseKernel(e *Env, c *op.Call) (op.Kernel, bool, error) {
 	return mk(e, c)
 }
 
+// matmul is a matrix product, the state of a node.
+type matmul[M any] struct {
+	mm    M
+	guard guarded
+}
+
 // RowCount is the number of rows a product has for an output of n columns.
 func RowCount(out tensor.Tensor, n int) int { return out.Len() / max(n, 1) }
 
@@ -40,15 +46,14 @@ func denseFloat(e *Env, c *op.Call) (op.Kernel, bool, error) {
 	n, k := c.In[1].Shape[0], c.In[1].Shape[1]
 	b := e.Level.PackF32(n, k, tensor.View[float32](c.In[1].Const))
 	return op.Kernel{
-		State: func() any { return new(simd.MatMulF32) },
+		State: func() any { return new(matmul[simd.MatMulF32]) },
 		Run: func(r *op.Run) error {
-			mm := r.State.(*simd.MatMulF32)
-			*mm = simd.MatMulF32{
+			s := r.State.(*matmul[simd.MatMulF32])
+			s.mm = simd.MatMulF32{
 				A: op.F32s(r.In[0]), Lda: k, B: b, Bias: op.OptF32s(r.In, 2), C: op.F32s(r.Out[0]), Ldc: n, M: RowCount(r.Out[0], n),
 				Clamp: act != fb.ActivationFunctionTypeNONE, Min: lo, Max: hi,
 			}
-			e.Run(mm.Chunks(), mm)
-			return nil
+			return e.runGuarded(&s.guard, r, s.mm.Chunks(), &s.mm)
 		},
 	}, true, nil
 }
@@ -76,16 +81,18 @@ func denseInt8(e *Env, c *op.Call) (op.Kernel, bool, error) {
 			_, total := lay(elems / max(n, 1))
 			return total, err
 		},
-		State: func() any { return new(simd.MatMulI8) },
+		State: func() any { return new(matmul[simd.MatMulI8]) },
 		Run: func(r *op.Run) error {
 			m := RowCount(r.Out[0], n)
 			accAt, _ := lay(m)
 			e.Level.FlipI8(r.Temp[:m*k], r.In[0].Bytes()[:m*k])
-			mm := r.State.(*simd.MatMulI8)
-			*mm = simd.MatMulI8{A: r.Temp[:m*k+3], Lda: k, B: b, M: m, Acc: tensor.View[int32](r.Temp[accAt:])[:m*n], Ldacc: n}
-			e.Run(mm.Chunks(), mm)
+			s := r.State.(*matmul[simd.MatMulI8])
+			s.mm = simd.MatMulI8{A: r.Temp[:m*k+3], Lda: k, B: b, M: m, Acc: tensor.View[int32](r.Temp[accAt:])[:m*n], Ldacc: n}
+			if err := e.runGuarded(&s.guard, r, s.mm.Chunks(), &s.mm); err != nil {
+				return err
+			}
 			out := op.I8s(r.Out[0])
-			for i, sum := range mm.Acc {
+			for i, sum := range s.mm.Acc {
 				out[i] = int8(q.Apply(int64(sum), i%n))
 			}
 			return nil
@@ -108,13 +115,15 @@ func denseInt16(e *Env, c *op.Call) (op.Kernel, bool, error) {
 			elems, err := out[0].Elems()
 			return 8 * elems, err
 		},
-		State: func() any { return new(simd.MatMulI16) },
+		State: func() any { return new(matmul[simd.MatMulI16]) },
 		Run: func(r *op.Run) error {
-			mm := r.State.(*simd.MatMulI16)
-			*mm = simd.MatMulI16{A: op.I16s(r.In[0]), Lda: k, B: b, M: RowCount(r.Out[0], n), Acc: tensor.View[int64](r.Temp), Ldacc: n}
-			e.Run(mm.Chunks(), mm)
+			s := r.State.(*matmul[simd.MatMulI16])
+			s.mm = simd.MatMulI16{A: op.I16s(r.In[0]), Lda: k, B: b, M: RowCount(r.Out[0], n), Acc: tensor.View[int64](r.Temp), Ldacc: n}
+			if err := e.runGuarded(&s.guard, r, s.mm.Chunks(), &s.mm); err != nil {
+				return err
+			}
 			out, bias := op.I16s(r.Out[0]), op.BiasOperand(r.In, 2)
-			for i, sum := range mm.Acc {
+			for i, sum := range s.mm.Acc {
 				out[i] = int16(q.Apply(sum+bias.At(i%n), i%n))
 			}
 			return nil
@@ -153,7 +162,7 @@ func denseHybrid(e *Env, c *op.Call) (op.Kernel, bool, error) {
 			_, _, total := lay(elems / max(n, 1))
 			return total, err
 		},
-		State: func() any { return new(simd.MatMulI8) },
+		State: func() any { return new(matmul[simd.MatMulI8]) },
 		Run: func(r *op.Run) error {
 			m := RowCount(r.Out[0], n)
 			paramsAt, accAt, _ := lay(m)
@@ -163,20 +172,22 @@ func denseHybrid(e *Env, c *op.Call) (op.Kernel, bool, error) {
 				putParams(r.Temp[paramsAt+8*i:], imageParams{scale, zero})
 			}
 			e.Level.FlipI8(q, q)
-			mm := r.State.(*simd.MatMulI8)
+			s := r.State.(*matmul[simd.MatMulI8])
 			acc := tensor.View[int32](r.Temp[accAt:])[:m*n]
-			*mm = simd.MatMulI8{A: r.Temp[:m*k+3], Lda: k, B: b, M: m, Acc: acc, Ldacc: n}
-			e.Run(mm.Chunks(), mm)
+			s.mm = simd.MatMulI8{A: r.Temp[:m*k+3], Lda: k, B: b, M: m, Acc: acc, Ldacc: n}
+			if err := e.runGuarded(&s.guard, r, s.mm.Chunks(), &s.mm); err != nil {
+				return err
+			}
 			out, sums := op.F32s(r.Out[0]), b.Sums()
 			for i := range m {
 				p := getParams(r.Temp[paramsAt+8*i:])
-				for j, s := range scales {
+				for j, weight := range scales {
 					v := float32(0)
 					if bias != nil {
 						v = bias[j]
 					}
 					sum := acc[i*n+j] - (p.zero+flip)*sums[j]
-					v += float32(float32(sum) * float32(p.scale*s))
+					v += float32(float32(sum) * float32(p.scale*weight))
 					if activate != nil {
 						v = activate(v)
 					}
