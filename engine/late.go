@@ -27,8 +27,7 @@ func (r *Runner) shapeLate(i int) error {
 	}
 	for k, v := range n.Outputs {
 		if v != graph.None {
-			f := r.sub.facts[v]
-			c.Out[k] = op.Fact{Present: true, DType: f.DType, Shape: f.Shape, Quant: f.Quant}
+			c.Out[k] = r.sub.resultFact(v)
 		}
 	}
 	err := st.def.Facts(c)

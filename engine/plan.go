@@ -109,8 +109,10 @@ func (s *subProgram) shapeStep(st *step, facts []op.Fact, calls *inference, o *O
 	}
 	c := s.call(n, facts)
 	c.Results = calls.results
-	for k := range c.Out {
-		c.Out[k].Unknown, c.Out[k].Const = false, nil
+	for k, v := range n.Outputs {
+		if v != graph.None {
+			c.Out[k] = s.resultFact(v)
+		}
 	}
 	if err := st.def.Facts(c); errors.Is(err, op.ErrLater) {
 		return false, nil
@@ -139,6 +141,13 @@ func (s *subProgram) shapeStep(st *step, facts []op.Fact, calls *inference, o *O
 		}
 	}
 	return true, nil
+}
+
+// resultFact is what is known about a node's result before its shape rule: the type
+// that compilation found, the declared shape.
+func (s *subProgram) resultFact(v graph.ValueID) op.Fact {
+	f := s.facts[v]
+	return op.Fact{Present: true, DType: f.DType, Shape: s.graph.Values[v].Partial(), Quant: f.Quant}
 }
 
 // variableSize reports whether an operand or result has elements without a fixed

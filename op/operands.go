@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -52,6 +53,9 @@ func (s Types) String() string {
 	return strings.Join(names, "|")
 }
 
+// first is the type of the lowest number.
+func (s Types) first() tensor.DType { return tensor.DType(bits.TrailingZeros64(uint64(s))) }
+
 // Operand is one formal operand or result.
 type Operand struct {
 	Name     string
@@ -61,7 +65,7 @@ type Operand struct {
 	Variadic bool
 	// like is 1 + the index of the operand whose type this one must have, 0 for any.
 	like int
-	// typed marks a result that has that type whatever it is declared as.
+	// typed marks a result whose declared type does not count.
 	typed bool
 }
 
@@ -114,6 +118,14 @@ func (o Operands) As(i int) Operands {
 	return o
 }
 
+// Typed gives the last result its first type if the file declares one that it cannot
+// have: LiteRT's kernels overwrite it.
+func (o Operands) Typed() Operands {
+	o.Outs = slices.Clone(o.Outs)
+	o.Outs[len(o.Outs)-1].typed = true
+	return o
+}
+
 // ManyIn appends an operand that occurs one or more times.
 func (o Operands) ManyIn(name string, types Types) Operands {
 	o.Ins = append(o.Ins[:len(o.Ins):len(o.Ins)], Operand{Name: name, Types: types, Variadic: true})
@@ -153,8 +165,11 @@ func checkSide(side string, formal []Operand, actual, in []Fact) error {
 		}
 		k, ok := f.Like()
 		ok = ok && actual[i].Present && k < len(in) && in[k].Present
-		if ok && f.typed {
+		switch {
+		case ok && f.typed:
 			actual[i].DType = in[k].DType
+		case f.typed && actual[i].Present && !f.Types.Has(actual[i].DType):
+			actual[i].DType = f.Types.first()
 		}
 		switch {
 		case !actual[i].Present && !f.Optional:

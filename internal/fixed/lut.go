@@ -25,8 +25,8 @@ func lutPopulate8[T int8 | uint8](inputScale float32, inputZeroPoint int32, outp
 	for q := lo; q <= hi; q++ {
 		x := float32(inputScale * float32(q-inputZeroPoint))
 		rescaled := Round(float32(f(x) * inverseScale))
-		y := ToInt32(rescaled + float32(outputZeroPoint))
-		table[uint8(q)] = T(min(max(y, lo), hi))
+		y := min(max(rescaled+float32(outputZeroPoint), float32(lo)), float32(hi))
+		table[uint8(q)] = T(ToInt32(y))
 	}
 	return table
 }

@@ -61,7 +61,7 @@ func comparison(code schema.BuiltinOperator, h holds, more func(h holds, k eleme
 	return &op.Def{
 		Code:     graph.OpCode(code),
 		Name:     code.String(),
-		Operands: op.In("a", k.Types()).In("b", k.Types()).Like(0).Out("output", op.B),
+		Operands: op.In("a", k.Types()).In("b", k.Types()).Like(0).Out("output", op.B).Typed(),
 		Facts:    elementwise.Facts,
 		Version:  elementwise.VersionBy(versions),
 		Since:    since,
@@ -195,7 +195,7 @@ func logic(code schema.BuiltinOperator, f func(x, y uint8) uint8) *op.Def {
 	return &op.Def{
 		Code:     graph.OpCode(code),
 		Name:     code.String(),
-		Operands: op.In("a", op.B).In("b", op.B).Out("output", op.B),
+		Operands: op.In("a", op.B).In("b", op.B).Out("output", op.B).Typed(),
 		Facts:    elementwise.Facts,
 		Alias:    []int{0, 1},
 		Version:  elementwise.Version1,

@@ -171,7 +171,7 @@ func selectBroadcast[T uint8 | uint16 | uint32 | uint64](r *op.Run) error {
 var Where = &op.Def{
 	Code:     graph.OpCode(schema.WHERE),
 	Name:     "WHERE",
-	Operands: op.In("condition", conditions.Types()).Out("indices", op.I64),
+	Operands: op.In("condition", conditions.Types()).Out("indices", op.I64).Typed(),
 	Facts:    whereFacts,
 	Version: func(c *op.Call) int {
 		if c.In[0].DType == tensor.Bool {

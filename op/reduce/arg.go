@@ -30,7 +30,7 @@ func argDef(code schema.BuiltinOperator, ref op.Maker) *op.Def {
 	return &op.Def{
 		Code:     graph.OpCode(code),
 		Name:     code.String(),
-		Operands: op.In("input", argTypes).In("axis", op.Index).Out("output", op.Index),
+		Operands: op.In("input", argTypes).In("axis", op.Index).Out("output", op.Index).Typed(),
 		Facts:    argFacts,
 		Version: func(c *op.Call) int {
 			if c.In[0].DType == tensor.Bool {
