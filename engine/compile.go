@@ -7,7 +7,6 @@
 package engine
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -106,13 +105,12 @@ func CompileKernels(ops op.Set, kernels fast.Table, m *graph.Model, o Options) (
 	if o.Kind == Reference {
 		kernels = nil
 	}
-	env := fast.NewEnv(o.Threads)
-	budget := o.Limits.Constants
+	c := compiler{ops, kernels, fast.NewEnv(o.Threads), m, &o, o.Limits.bound()}
 	for i := range m.Subgraphs {
 		var s *subProgram
 		err := refused[i]
 		if err == nil {
-			s, err = compileSubgraph(ops, kernels, m, i, env, &o, &budget)
+			s, err = c.subgraph(i)
 		}
 		if err != nil && spare[i] {
 			s, err = &subProgram{index: i, graph: m.Subgraphs[i], refused: err}, nil
@@ -168,14 +166,24 @@ func unsupported(ops op.Set, m *graph.Model, index int) error {
 // Model returns the model the program was compiled from.
 func (p *Program) Model() *graph.Model { return p.model }
 
-func compileSubgraph(ops op.Set, kernels fast.Table, m *graph.Model, index int, env *fast.Env, o *Options, budget *int) (*subProgram, error) {
-	g := m.Subgraphs[index]
-	s := &subProgram{index: index, graph: g, model: m, facts: make([]op.Fact, len(g.Values))}
+// compiler is what the subgraphs of a program are compiled with.
+type compiler struct {
+	ops     op.Set
+	kernels fast.Table
+	env     *fast.Env
+	model   *graph.Model
+	opts    *Options
+	left    op.Bound // bytes of constants and time to fold nodes
+}
+
+func (c *compiler) subgraph(index int) (*subProgram, error) {
+	g := c.model.Subgraphs[index]
+	s := &subProgram{index: index, graph: g, model: c.model, facts: make([]op.Fact, len(g.Values))}
 	var errs []error
 	for i := range g.Values {
-		f, err := declaredFact(g, &g.Values[i], budget)
-		if err == nil && len(g.Values[i].Const) == 0 {
-			err = within(o.Limits.Bytes, &f)
+		f, err := c.declaredFact(g, &g.Values[i])
+		if err == nil && len(f.Const) == 0 {
+			err = within(c.opts.Limits.Bytes, &f)
 		}
 		if err != nil {
 			errs = append(errs, &graph.Error{Subgraph: fmt.Sprintf("%d %q", index, g.Name), Value: fmt.Sprintf("%d %q", i, g.Values[i].Name), Err: err})
@@ -189,98 +197,42 @@ func compileSubgraph(ops op.Set, kernels fast.Table, m *graph.Model, index int, 
 		s.facts[v].Const = nil // may be overwritten
 	}
 	for i := range g.Nodes {
-		if err := s.compileNode(ops, kernels, i, env, o, budget); err != nil {
+		if err := c.node(s, i); err != nil {
 			errs = append(errs, nodeError(g, index, i, err))
 		}
 	}
 	return s, graph.Join(errs...)
 }
 
-// declaredFact is what a value's declaration says. Results of nodes keep their
-// type and quantization only: shapes are derived.
-// Sparse constants are expanded, within what is left of the budget of bytes.
-func declaredFact(g *graph.Subgraph, v *graph.Value, budget *int) (op.Fact, error) {
-	f := op.Declared(v)
-	if !v.IsConst() {
-		return f, nil
-	}
-	var err error
-	if f.Const, err = v.Dense(*budget); err != nil {
-		return f, err
-	}
-	if f.Sparse {
-		*budget -= len(f.Const)
-	}
-	if v.DType.Bits() != 0 {
-		n, err := v.Shape.Bytes(v.DType)
-		if err != nil {
-			return f, err
-		}
-		if n > len(f.Const) {
-			return f, fmt.Errorf("constant of type %v and shape %v takes %d bytes, has %d: %w", v.DType, v.Shape, n, len(f.Const), tensor.ErrMalformed)
-		}
-		f.Const = f.Const[:n] // TFLite ignores what follows
-	}
-	const widest = 8 // what a Go type is aligned to at most; vector loads need nothing
-	if !tensor.IsAligned(f.Const, max(1, min(v.DType.Size(), widest))) {
-		f.Const = append(tensor.Aligned(len(f.Const))[:0], f.Const...)
-	}
-	f.Blocks, err = blocksOf(g, v)
-	return f, err
-}
-
-// blocksOf reads the scales of a constant that is quantized in blocks.
-func blocksOf(g *graph.Subgraph, v *graph.Value) (*op.Blocks, error) {
-	b := v.Blockwise
-	if b == nil {
-		return nil, nil
-	}
-	if b.Axes != nil {
-		return nil, fmt.Errorf("quantization along the axes %v: %w", b.Axes, tensor.ErrUnsupported)
-	}
-	scales := g.Value(b.Scales)
-	if scales.DType != tensor.Float16 {
-		return nil, fmt.Errorf("blockwise quantization with scales of type %v: %w", scales.DType, tensor.ErrUnsupported)
-	}
-	if len(v.Shape) != 2 || b.Size < 1 || v.Shape[1]%b.Size != 0 {
-		return nil, fmt.Errorf("blocks of %d in shape %v: %w", b.Size, v.Shape, tensor.ErrMalformed)
-	}
-	n, err := scales.Shape.Bytes(scales.DType)
-	if err != nil || n != len(scales.Const) || n/2 != v.Shape[0]*(v.Shape[1]/b.Size) {
-		return nil, fmt.Errorf("scales of shape %v for blocks of %d in %v: %w", scales.Shape, b.Size, v.Shape, tensor.ErrMalformed)
-	}
-	return &op.Blocks{Size: b.Size, Scales: tensor.Raw(scales.DType, scales.Shape, tensor.Quant{}, scales.Const).Float32s()}, nil
-}
-
-func (s *subProgram) compileNode(ops op.Set, kernels fast.Table, i int, env *fast.Env, o *Options, budget *int) (err error) {
-	defer o.caught(&err)
+func (c *compiler) node(s *subProgram, i int) (err error) {
+	defer c.opts.caught(&err)
 	n := &s.graph.Nodes[i]
-	d, err := ops.Lookup(n)
+	d, err := c.ops.Lookup(n)
 	if err != nil {
 		return err
 	}
-	c := s.call(n, s.facts)
-	if err := d.Check(c); err != nil {
+	call := s.call(n, s.facts)
+	if err := d.Check(call); err != nil {
 		return err
 	}
 	later := false
-	if err := d.Facts(c); errors.Is(err, op.ErrLater) {
+	if err := d.Facts(call); errors.Is(err, op.ErrLater) {
 		later = true
 	} else if err != nil {
 		return err
 	}
 	for k, v := range n.Outputs {
 		if v != graph.None {
-			s.facts[v] = c.Out[k]
+			s.facts[v] = call.Out[k]
 			s.facts[v].Unknown = s.facts[v].Unknown || later
 			s.facts[v].Const = nil // what follows from shapes alone follows a resize
-			if err := within(o.Limits.Bytes, &s.facts[v]); err != nil {
+			if err := within(c.opts.Limits.Bytes, &s.facts[v]); err != nil {
 				return fmt.Errorf("result %d: %w", k, err)
 			}
 		}
 	}
-	if !later && d.Effect == op.Pure && constant(c) && afford(c.Out, budget) {
-		if err := s.fold(d, c, o); err != nil {
+	if !later && d.Effect == op.Pure && constant(call) && c.afford(call.Out) {
+		if err := c.fold(s, d, call); err != nil {
 			return err
 		}
 		return s.start(n)
@@ -290,7 +242,7 @@ func (s *subProgram) compileNode(ops op.Set, kernels fast.Table, i int, env *fas
 			return fmt.Errorf("result %d is a variable: %w", k, tensor.ErrUnsupported)
 		}
 	}
-	k, err := makeKernel(d, c, kernels, env)
+	k, err := c.kernel(d, call)
 	if err != nil {
 		return err
 	}
@@ -298,34 +250,14 @@ func (s *subProgram) compileNode(ops op.Set, kernels fast.Table, i int, env *fas
 	return nil
 }
 
-// start makes variables of a node's constant results that are declared so: TFLite
-// computes them once. Models converted to float16 have zeros there, as variables do.
-func (s *subProgram) start(n *graph.Node) error {
-	for k, v := range n.Outputs {
-		if v == graph.None || !s.graph.Values[v].Variable {
-			continue
-		}
-		f := &s.facts[v]
-		f.Variable = true
-		t, err := newVariable(f)
-		if err != nil {
-			return err
-		}
-		if !bytes.Equal(t.Bytes(), f.Const) {
-			return fmt.Errorf("result %d is a variable that does not start with zeros: %w", k, tensor.ErrUnsupported)
-		}
-		f.Const = nil
-	}
-	return nil
-}
-
-func makeKernel(d *op.Def, c *op.Call, kernels fast.Table, env *fast.Env) (op.Kernel, error) {
-	if mk := kernels[d.Code]; mk != nil {
-		if k, ok, err := mk(env, c); ok || err != nil {
+// kernel is the fast one, or the reference kernel where there is none.
+func (c *compiler) kernel(d *op.Def, call *op.Call) (op.Kernel, error) {
+	if mk := c.kernels[d.Code]; mk != nil {
+		if k, ok, err := mk(c.env, call); ok || err != nil {
 			return k, err
 		}
 	}
-	return d.Ref(c)
+	return d.Ref(call)
 }
 
 // call gathers a node's facts.
@@ -394,39 +326,6 @@ func atLeastOne(s tensor.Shape) tensor.Shape {
 		s[i] = max(s[i], 1)
 	}
 	return s
-}
-
-// afford takes the bytes of results from the budget; false if they are more.
-func afford(results []op.Fact, budget *int) bool {
-	left := *budget
-	for i := range results {
-		f := &results[i]
-		if !f.Present || f.DType.Bits() == 0 {
-			continue
-		}
-		n, err := f.Shape.Bytes(f.DType)
-		if err != nil || n > left {
-			return false
-		}
-		left -= n
-	}
-	*budget = left
-	return true
-}
-
-// fold evaluates a node over constants once, with the reference kernel: there is
-// no second evaluator.
-func (s *subProgram) fold(d *op.Def, c *op.Call, o *Options) error {
-	outs, err := op.EvaluateWithin(o.Limits.bound(), d, c)
-	if err != nil {
-		return err
-	}
-	for k, v := range c.Node.Outputs {
-		if v != graph.None {
-			s.facts[v].Const = outs[k].Bytes()
-		}
-	}
-	return nil
 }
 
 func shapesOf(ts []tensor.Tensor) []tensor.Shape {

@@ -18,7 +18,8 @@ type Limits struct {
 	// Constants bounds the bytes that Compile computes: sparse constants expanded,
 	// nodes over constants folded; 0 is 4 GiB, or Bytes if that is less.
 	Constants int
-	// Folding bounds the time that Compile takes to fold one node; 0 is a minute.
+	// Folding bounds the time that Compile takes to fold nodes, and a plan to fold one;
+	// 0 is a minute.
 	Folding time.Duration
 	// Operators bounds the nodes that one invocation runs; 0 is ten thousand
 	// million.
@@ -53,7 +54,7 @@ func (l Limits) orDefault() Limits {
 	return l
 }
 
-// bound is what folding one node may use.
+// bound is what folding may use, from now on.
 func (l *Limits) bound() op.Bound {
 	end := time.Now().Add(l.Folding)
 	return op.Bound{Bytes: l.Constants, Stopped: func() bool { return time.Now().After(end) }}

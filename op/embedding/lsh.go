@@ -71,11 +71,11 @@ func lshProjection(r *op.Run, sparse bool) error {
 	size := len(r.In[1].Bytes()) / items
 	key := r.Temp[:4+size]
 	for h := range r.In[0].Shape()[0] {
-		if r.Stop() {
-			return op.ErrStopped
-		}
 		var signature int32
 		for b := range perHash {
+			if r.Stop() {
+				return op.ErrStopped
+			}
 			bit := signBit(seeds[h*perHash+b], r.In[1].Bytes(), items, weights, key)
 			signature = signature<<1 | bit
 			if !sparse {

@@ -95,6 +95,9 @@ func lookupSparse(r *op.Run, combiner fb.CombinerType) error {
 	clear(out)
 	var b bucket
 	for i, id := range ids {
+		if r.Stop() {
+			return op.ErrStopped
+		}
 		k, err := row(id, rows)
 		if err != nil {
 			return err
