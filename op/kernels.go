@@ -1,6 +1,7 @@
 package op
 
 import (
+	"math"
 	"slices"
 
 	"github.com/litequant/litequant/internal/fixed"
@@ -118,18 +119,20 @@ func QuantizeAsymmetric(x []float32, q []int8) (scale float32, zero int32) {
 // blocks of eight, in which a half is added in float32 and the sum truncated: the
 // largest number below one half becomes one. The rest is rounded exactly.
 func quantizeAll(x []float32, q []int8, inv float32, zero, lowest int32) {
+	const half, sign, near = 0x3f000000, 1 << 31, 1 << 20
 	blocks := len(x) &^ 7
-	for i, v := range x {
-		p := v * inv
-		switch {
-		case i >= blocks:
-			p = fixed.Round(p)
-		case p < 0:
-			p = float32(p) - 0.5
-		default:
-			p = float32(p) + 0.5
+	q = q[:len(x)]
+	for i, v := range x[:blocks] {
+		p := float32(v * inv)
+		p += math.Float32frombits(math.Float32bits(p)&sign | half)
+		n := int32(p)
+		if !(p > -near && p < near) {
+			n = fixed.ToInt32(p)
 		}
-		q[i] = int8(min(max(fixed.ToInt32(p)+zero, lowest), 127))
+		q[i] = int8(min(max(n+zero, lowest), 127))
+	}
+	for i := blocks; i < len(x); i++ {
+		q[i] = int8(min(max(fixed.ToInt32(fixed.Round(float32(x[i]*inv)))+zero, lowest), 127))
 	}
 }
 

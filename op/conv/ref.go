@@ -296,6 +296,21 @@ func NewHybrid(p Params, whole bool, scales []float32) Hybrid {
 	return h
 }
 
+// RealRow is Real for one sum a channel, after offsets[c]·zero is subtracted. There are
+// as many scales as channels.
+func (h *Hybrid) RealRow(out []float32, sums, offsets []int32, zero int32, scale float32) {
+	out, offsets, scales := out[:len(sums)], offsets[:len(sums)], h.scales[:len(sums)]
+	if h.product {
+		for c, sum := range sums {
+			out[c] = float32(sum-zero*offsets[c]) * float32(scales[c]*scale)
+		}
+		return
+	}
+	for c, sum := range sums {
+		out[c] = float32(float32(float32(sum-zero*offsets[c])*scales[c]) * scale)
+	}
+}
+
 // Real is the real value of channel c's sum over activations of the given scale.
 func (h *Hybrid) Real(sum int32, c int, scale float32) float32 {
 	if h.product {

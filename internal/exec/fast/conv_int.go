@@ -217,14 +217,21 @@ func (r *hybridRows) strip(t *stripTask, b, p0, p1 int, temp []byte, local any) 
 	}
 	mm.Run()
 	out := tensor.View[float32](t.run.Out[0].Bytes())[(b*g.Pixels()+p0)*r.n:][:len(acc)]
-	sums := r.b.Sums()
-	for i := range p1 - p0 {
-		for c := range r.n {
-			v := r.conv.Real(acc[i*r.n+c]-(p.zero+flip)*sums[c], c, p.scale)
-			if r.finish.bias != nil {
-				v += r.finish.bias[c]
-			}
-			out[i*r.n+c] = op.Clamp(v, r.finish.lo, r.finish.hi)
+	for ; len(out) > 0; acc, out = acc[r.n:], out[r.n:] {
+		r.conv.RealRow(out[:r.n], acc[:r.n], r.b.Sums(), p.zero+flip, p.scale)
+		r.finish.row(out[:r.n])
+	}
+}
+
+// row adds the bias and clamps.
+func (f *hybridFinish) row(out []float32) {
+	if f.bias != nil {
+		bias := f.bias[:len(out)]
+		for c := range out {
+			out[c] += bias[c]
 		}
+	}
+	for c, v := range out {
+		out[c] = op.Clamp(v, f.lo, f.hi)
 	}
 }
