@@ -18,7 +18,7 @@ const depthTypes = op.F32 | op.I8 | op.U8 | op.I32 | op.I64
 var SpaceToDepth = &op.Def{
 	Code:     graph.OpCode(schema.SPACE_TO_DEPTH),
 	Name:     "SPACE_TO_DEPTH",
-	Operands: op.In("input", depthTypes).Out("output", depthTypes),
+	Operands: op.In("input", depthTypes).Out("output", depthTypes).As(0),
 	Facts:    spaceToDepthFacts,
 	Version:  atType(0, map[tensor.DType]int{tensor.Int8: 2}),
 	Since:    []string{"1.5.0", "1.14.0"},
@@ -37,7 +37,7 @@ var SpaceToDepth = &op.Def{
 var DepthToSpace = &op.Def{
 	Code:     graph.OpCode(schema.DEPTH_TO_SPACE),
 	Name:     "DEPTH_TO_SPACE",
-	Operands: op.In("input", depthTypes).Out("output", depthTypes),
+	Operands: op.In("input", depthTypes).Out("output", depthTypes).As(0),
 	Facts:    depthToSpaceFacts,
 	Version:  atType(0, map[tensor.DType]int{tensor.Int8: 2}),
 	Since:    []string{"2.1.0", "2.5.0"},
@@ -57,7 +57,7 @@ var DepthToSpace = &op.Def{
 var SpaceToBatchND = &op.Def{
 	Code:     graph.OpCode(schema.SPACE_TO_BATCH_ND),
 	Name:     "SPACE_TO_BATCH_ND",
-	Operands: op.In("input", plainTypes).In("block", op.I32).In("paddings", op.I32).Out("output", plainTypes),
+	Operands: op.In("input", plainTypes).In("block", op.I32).In("paddings", op.I32).Out("output", plainTypes).As(0),
 	Facts:    spaceToBatchFacts,
 	Version:  blocksVersion,
 	Since:    []string{"1.6.0", "1.14.0", "2.3.0", "2.12.0"},
@@ -70,7 +70,7 @@ var SpaceToBatchND = &op.Def{
 var BatchToSpaceND = &op.Def{
 	Code:     graph.OpCode(schema.BATCH_TO_SPACE_ND),
 	Name:     "BATCH_TO_SPACE_ND",
-	Operands: op.In("input", plainTypes).In("block", op.I32).In("crops", op.I32).Out("output", plainTypes),
+	Operands: op.In("input", plainTypes).In("block", op.I32).In("crops", op.I32).Out("output", plainTypes).As(0),
 	Facts:    batchToSpaceFacts,
 	Version:  blocksVersion,
 	Since:    []string{"1.6.0", "1.14.0", "2.3.0", "2.12.0"},

@@ -22,7 +22,7 @@ const (
 var Concatenation = &op.Def{
 	Code:     graph.OpCode(schema.CONCATENATION),
 	Name:     "CONCATENATION",
-	Operands: op.Operands{}.ManyIn("inputs", concatTypes).Out("output", concatTypes),
+	Operands: op.Operands{}.ManyIn("inputs", concatTypes).Out("output", concatTypes).As(0),
 	Facts:    concatFacts,
 	Version: atType(0, map[tensor.DType]int{tensor.Float16: 6, tensor.Int4: 5, tensor.UInt32: 4,
 		tensor.Int16: 2, tensor.Int8: 2}), // written 16x8 files carry the int8 version
@@ -35,7 +35,7 @@ var Concatenation = &op.Def{
 var Pack = &op.Def{
 	Code:     graph.OpCode(schema.PACK),
 	Name:     "PACK",
-	Operands: op.Operands{}.ManyIn("inputs", packTypes).Out("output", packTypes),
+	Operands: op.Operands{}.ManyIn("inputs", packTypes).Out("output", packTypes).As(0),
 	Facts:    packFacts,
 	Version: atType(0, map[tensor.DType]int{tensor.Int8: 2, tensor.UInt32: 4,
 		tensor.Int16: 2}), // written 16x8 files carry the int8 version

@@ -14,7 +14,7 @@ import (
 var Fill = &op.Def{
 	Code:     graph.OpCode(schema.FILL),
 	Name:     "FILL",
-	Operands: op.In("dims", op.Index).In("value", plainTypes|op.Str).Out("output", plainTypes|op.Str),
+	Operands: op.In("dims", op.Index).In("value", plainTypes|op.Str).Out("output", plainTypes|op.Str).As(1),
 	Facts:    fillFacts,
 	Version: atType(1, map[tensor.DType]int{tensor.Bool: 2, tensor.String: 2, tensor.Float16: 4,
 		tensor.Int8: 3, tensor.Int16: 3}),
@@ -32,7 +32,7 @@ var Fill = &op.Def{
 var ZerosLike = &op.Def{
 	Code:     graph.OpCode(schema.ZEROS_LIKE),
 	Name:     "ZEROS_LIKE",
-	Operands: op.In("input", op.F32|op.I32|op.I64).Out("output", op.F32|op.I32|op.I64),
+	Operands: op.In("input", op.F32|op.I32|op.I64).Out("output", op.F32|op.I32|op.I64).As(0),
 	Facts: func(c *op.Call) error {
 		c.Out[0].DType = c.In[0].DType
 		return op.SameAs(0)(c)
@@ -51,7 +51,7 @@ var ZerosLike = &op.Def{
 var Range = &op.Def{
 	Code:     graph.OpCode(schema.RANGE),
 	Name:     "RANGE",
-	Operands: op.In("start", rangeTypes).In("limit", rangeTypes).In("delta", rangeTypes).Out("output", rangeTypes),
+	Operands: op.In("start", rangeTypes).In("limit", rangeTypes).In("delta", rangeTypes).Out("output", rangeTypes).As(0),
 	Facts:    rangeFacts,
 	Version:  atType(0, map[tensor.DType]int{tensor.Int64: 2}),
 	Since:    []string{"1.13.0", "2.14.0"},

@@ -21,7 +21,7 @@ const (
 var Gather = &op.Def{
 	Code:     graph.OpCode(schema.GATHER),
 	Name:     "GATHER",
-	Operands: op.In("input", gatherTypes|op.I4).In("positions", gatherIndices).Out("output", gatherTypes|op.I4),
+	Operands: op.In("input", gatherTypes|op.I4).In("positions", gatherIndices).Out("output", gatherTypes|op.I4).As(0),
 	Facts:    gatherFacts,
 	Version:  gatherVersion,
 	Since:    []string{"1.6.0", "1.14.0", "1.15.0", "2.4.0", "2.5.0", "2.13.0", "2.15.0", "2.23.0"},
@@ -37,7 +37,7 @@ var Gather = &op.Def{
 var GatherND = &op.Def{
 	Code:     graph.OpCode(schema.GATHER_ND),
 	Name:     "GATHER_ND",
-	Operands: op.In("params", gatherTypes).In("indices", gatherIndices).Out("output", gatherTypes),
+	Operands: op.In("params", gatherTypes).In("indices", gatherIndices).Out("output", gatherTypes).As(0),
 	Facts:    gatherNDFacts,
 	Version:  gatherNDVersion,
 	Since:    []string{"1.14.0", "2.3.0", "2.5.0", "2.13.0", "2.16.0", "2.23.0"},

@@ -48,7 +48,7 @@ var PadV2 = &op.Def{
 var MirrorPad = &op.Def{
 	Code:     graph.OpCode(schema.MIRROR_PAD),
 	Name:     "MIRROR_PAD",
-	Operands: op.In("input", plainTypes).In("paddings", op.Index).Out("output", plainTypes),
+	Operands: op.In("input", plainTypes).In("paddings", op.Index).Out("output", plainTypes).As(0),
 	Facts:    mirrorPadFacts,
 	Version:  atType(0, map[tensor.DType]int{tensor.Int8: 2, tensor.Int16: 2}), // written 16x8 files carry the int8 version
 	Since:    []string{"1.13.1", "2.3.0", "2.12.0"},

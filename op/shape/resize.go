@@ -19,7 +19,7 @@ const nearestTypes = op.F32 | op.F16 | op.BF16 | op.I8 | op.U8 | op.I16 | op.U16
 var ResizeBilinear = &op.Def{
 	Code:     graph.OpCode(schema.RESIZE_BILINEAR),
 	Name:     "RESIZE_BILINEAR",
-	Operands: op.In("input", op.F32|op.Quants).In("size", op.I32).Out("output", op.F32|op.Quants),
+	Operands: op.In("input", op.F32|op.Quants).In("size", op.I32).Out("output", op.F32|op.Quants).As(0),
 	Facts:    func(c *op.Call) error { return resizeFacts(c, 1) },
 	Version:  resizeVersion,
 	Since:    []string{"1.7.0", "1.14.0", "2.2.0", "2.5.0"},
@@ -35,7 +35,7 @@ var ResizeBilinear = &op.Def{
 var ResizeNearest = &op.Def{
 	Code:     graph.OpCode(schema.RESIZE_NEAREST_NEIGHBOR),
 	Name:     "RESIZE_NEAREST_NEIGHBOR",
-	Operands: op.In("input", nearestTypes).In("size", op.I32).Out("output", nearestTypes),
+	Operands: op.In("input", nearestTypes).In("size", op.I32).Out("output", nearestTypes).As(0),
 	Facts:    func(c *op.Call) error { return resizeFacts(c, 0) },
 	Version:  resizeVersion,
 	Since:    []string{"1.13.1", "1.14.0", "2.3.0", "2.4.0"},

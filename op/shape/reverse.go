@@ -21,7 +21,7 @@ const (
 var ReverseV2 = &op.Def{
 	Code:     graph.OpCode(schema.REVERSE_V2),
 	Name:     "REVERSE_V2",
-	Operands: op.In("input", reverseTypes).In("axes", op.I32).Out("output", reverseTypes),
+	Operands: op.In("input", reverseTypes).In("axes", op.I32).Out("output", reverseTypes).As(0),
 	Facts:    reverseFacts,
 	Version:  atType(0, map[tensor.DType]int{tensor.Int8: 3, tensor.Int16: 3, tensor.Bool: 2}), // written 16x8 files carry the int8 version
 	Since:    []string{"1.14.0", "2.2.0", "2.5.0", "2.23.0"},
@@ -34,7 +34,7 @@ var ReverseV2 = &op.Def{
 var ReverseSequence = &op.Def{
 	Code:     graph.OpCode(schema.REVERSE_SEQUENCE),
 	Name:     "REVERSE_SEQUENCE",
-	Operands: op.In("input", sequenceTypes).In("lengths", op.Index).Out("output", sequenceTypes),
+	Operands: op.In("input", sequenceTypes).In("lengths", op.Index).Out("output", sequenceTypes).As(0),
 	Facts:    sequenceFacts,
 	Version:  func(*op.Call) int { return 1 },
 	Since:    []string{"1.14.0"},

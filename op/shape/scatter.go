@@ -17,7 +17,7 @@ const scatterTypes = op.F32 | op.I8 | op.U8 | op.I32 | op.I64 | op.B
 var ScatterND = &op.Def{
 	Code:     graph.OpCode(schema.SCATTER_ND),
 	Name:     "SCATTER_ND",
-	Operands: op.In("indices", op.I32).In("updates", scatterTypes).In("shape", op.I32).Out("output", scatterTypes),
+	Operands: op.In("indices", op.I32).In("updates", scatterTypes).In("shape", op.I32).Out("output", scatterTypes).As(1),
 	Facts:    scatterNDFacts,
 	Version:  func(*op.Call) int { return 1 },
 	Since:    []string{"2.1.0"},
@@ -33,7 +33,7 @@ var ScatterND = &op.Def{
 var DynamicUpdateSlice = &op.Def{
 	Code:     graph.OpCode(schema.DYNAMIC_UPDATE_SLICE),
 	Name:     "DYNAMIC_UPDATE_SLICE",
-	Operands: op.In("input", updateTypes).In("update", updateTypes).In("start", op.Index).Out("output", updateTypes),
+	Operands: op.In("input", updateTypes).In("update", updateTypes).In("start", op.Index).Out("output", updateTypes).As(0),
 	Facts:    updateFacts,
 	Alias:    []int{0},
 	Version:  updateVersion,

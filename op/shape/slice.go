@@ -18,7 +18,7 @@ const splitTypes = op.F32 | op.I8 | op.U8 | op.I16 | op.I32 | op.I64
 var Slice = &op.Def{
 	Code:     graph.OpCode(schema.SLICE),
 	Name:     "SLICE",
-	Operands: op.In("input", plainTypes|op.Str|op.I4).In("begin", op.Index).In("size", op.Index).Out("output", plainTypes|op.Str|op.I4),
+	Operands: op.In("input", plainTypes|op.Str|op.I4).In("begin", op.Index).In("size", op.Index).Out("output", plainTypes|op.Str|op.I4).As(0),
 	Facts:    sliceFacts,
 	Version:  sliceVersion,
 	Since:    []string{"1.14.0", "1.14.0", "1.14.0", "2.4.0", "2.5.0", "2.14.0", "2.21.0", "2.23.0"},
@@ -31,7 +31,7 @@ var Slice = &op.Def{
 var Split = &op.Def{
 	Code:     graph.OpCode(schema.SPLIT),
 	Name:     "SPLIT",
-	Operands: op.In("axis", op.Index).In("input", splitTypes).ManyOut("outputs", splitTypes),
+	Operands: op.In("axis", op.Index).In("input", splitTypes).ManyOut("outputs", splitTypes).As(1),
 	Facts:    splitFacts,
 	Version: atType(1, map[tensor.DType]int{tensor.Int32: 3, tensor.Int8: 2,
 		tensor.Int16: 2}), // written 16x8 files carry the int8 version
@@ -45,7 +45,7 @@ var Split = &op.Def{
 var SplitV = &op.Def{
 	Code:     graph.OpCode(schema.SPLIT_V),
 	Name:     "SPLIT_V",
-	Operands: op.In("input", splitTypes).In("sizes", op.Index).In("axis", op.Index).ManyOut("outputs", splitTypes),
+	Operands: op.In("input", splitTypes).In("sizes", op.Index).In("axis", op.Index).ManyOut("outputs", splitTypes).As(0),
 	Facts:    splitVFacts,
 	Version:  atType(0, map[tensor.DType]int{tensor.Int8: 2, tensor.Int16: 2}), // written 16x8 files carry the int8 version
 	Since:    []string{"1.13.1", "2.3.0", "2.23.0"},
@@ -57,7 +57,7 @@ var SplitV = &op.Def{
 var Unpack = &op.Def{
 	Code:     graph.OpCode(schema.UNPACK),
 	Name:     "UNPACK",
-	Operands: op.In("input", unpackTypes).ManyOut("outputs", unpackTypes),
+	Operands: op.In("input", unpackTypes).ManyOut("outputs", unpackTypes).As(0),
 	Facts:    unpackFacts,
 	Version: atType(0, map[tensor.DType]int{tensor.Int8: 2, tensor.UInt8: 2, tensor.Bool: 3, tensor.Float16: 5,
 		tensor.BFloat16: 5}), // written 16x8 files carry version 1

@@ -21,7 +21,7 @@ var StridedSlice = &op.Def{
 	Code: graph.OpCode(schema.STRIDED_SLICE),
 	Name: "STRIDED_SLICE",
 	Operands: op.In("input", plainTypes|op.Str).In("begin", op.I32).In("end", op.I32).
-		In("strides", op.I32).Out("output", plainTypes|op.Str),
+		In("strides", op.I32).Out("output", plainTypes|op.Str).As(0),
 	Facts:   stridedSliceFacts,
 	Version: stridedSliceVersion,
 	Since:   []string{"1.6.0", "1.14.0", "2.1.0", "2.2.0", "2.5.0", "2.6.0", "2.14.0", "2.14.0"},

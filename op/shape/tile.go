@@ -13,7 +13,7 @@ import (
 var Tile = &op.Def{
 	Code:     graph.OpCode(schema.TILE),
 	Name:     "TILE",
-	Operands: op.In("input", plainTypes|op.Str).In("multiples", op.Index).Out("output", plainTypes|op.Str),
+	Operands: op.In("input", plainTypes|op.Str).In("multiples", op.Index).Out("output", plainTypes|op.Str).As(0),
 	Facts:    tileFacts,
 	Version:  atType(0, map[tensor.DType]int{tensor.String: 2, tensor.Int8: 3, tensor.Int16: 3}), // written 16x8 files carry the int8 version
 	Since:    []string{"1.10.1", "2.2.0", "2.8.0"},
@@ -26,7 +26,7 @@ var Tile = &op.Def{
 var BroadcastTo = &op.Def{
 	Code:     graph.OpCode(schema.BROADCAST_TO),
 	Name:     "BROADCAST_TO",
-	Operands: op.In("input", plainTypes|op.C128).In("shape", op.Index).Out("output", plainTypes|op.C128),
+	Operands: op.In("input", plainTypes|op.C128).In("shape", op.Index).Out("output", plainTypes|op.C128).As(0),
 	Facts:    broadcastToFacts,
 	Version: func(c *op.Call) int { // version 1 was withdrawn
 		if d := c.In[0].DType; d == tensor.Int8 || d == tensor.Int16 {
@@ -44,7 +44,7 @@ var BroadcastTo = &op.Def{
 var BroadcastArgs = &op.Def{
 	Code:     graph.OpCode(schema.BROADCAST_ARGS),
 	Name:     "BROADCAST_ARGS",
-	Operands: op.In("shape1", op.Index).In("shape2", op.Index).Out("output", op.Index),
+	Operands: op.In("shape1", op.Index).In("shape2", op.Index).Out("output", op.Index).As(0),
 	Facts:    broadcastArgsFacts,
 	Version:  func(*op.Call) int { return 1 },
 	Since:    []string{"2.6.0"},

@@ -13,7 +13,7 @@ import (
 var Transpose = &op.Def{
 	Code:     graph.OpCode(schema.TRANSPOSE),
 	Name:     "TRANSPOSE",
-	Operands: op.In("input", plainTypes|op.I4).In("perm", op.I32).Out("output", plainTypes|op.I4),
+	Operands: op.In("input", plainTypes|op.I4).In("perm", op.I32).Out("output", plainTypes|op.I4).As(0),
 	Facts:    transposeFacts,
 	Version:  transposeVersion,
 	Since:    []string{"1.6.0", "1.14.0", "1.15.0", "2.3.0", "2.4.0", "2.12.0", "2.14.4", "2.22.0", "2.23.0"},

@@ -16,7 +16,7 @@ import (
 var Squeeze = &op.Def{
 	Code:     graph.OpCode(schema.SQUEEZE),
 	Name:     "SQUEEZE",
-	Operands: op.In("input", viewTypes).Out("output", viewTypes),
+	Operands: op.In("input", viewTypes).Out("output", viewTypes).As(0),
 	Facts:    squeezeFacts,
 	View:     true,
 	Alias:    []int{0},
@@ -31,7 +31,7 @@ var Squeeze = &op.Def{
 var ExpandDims = &op.Def{
 	Code:     graph.OpCode(schema.EXPAND_DIMS),
 	Name:     "EXPAND_DIMS",
-	Operands: op.In("input", viewTypes).In("axis", op.Index).Out("output", viewTypes),
+	Operands: op.In("input", viewTypes).In("axis", op.Index).Out("output", viewTypes).As(0),
 	Facts:    expandDimsFacts,
 	View:     true,
 	Alias:    []int{0},
