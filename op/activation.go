@@ -95,6 +95,15 @@ func (f *Fact) Quantized() error {
 	return checkScales(f)
 }
 
+// PerTensor returns a fact's scale and zero point, 0 and 0 where there is not one of
+// each: many of TFLite's kernels know no others.
+func (f *Fact) PerTensor() (scale float32, zero int64) {
+	if len(f.Quant.Scales) != 1 || len(f.Quant.ZeroPoints) != 1 {
+		return 0, 0
+	}
+	return f.Quant.Scale(), f.Quant.Zero()
+}
+
 // checkScales lets 0 pass, which channels of zeros may have.
 func checkScales(f *Fact) error {
 	for _, s := range f.Quant.Scales {

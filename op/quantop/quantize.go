@@ -197,19 +197,11 @@ func requantizers[I int8 | uint8]() map[tensor.DType]op.Maker {
 	}
 }
 
-// perTensor returns a fact's parameters if it has one of each, otherwise zeros.
-func perTensor(f *op.Fact) (scale float32, zero int32) {
-	if len(f.Quant.Scales) != 1 || len(f.Quant.ZeroPoints) != 1 {
-		return 0, 0
-	}
-	return f.Quant.Scale(), int32(f.Quant.Zero())
-}
-
 // requantize is Requantize. Where an operand's scales are not one, LiteRT takes 0.
 func requantize[I, O int8 | uint8 | int16 | int32](c *op.Call) (op.Kernel, error) {
 	in, out := &c.In[0], &c.Out[0]
-	scaleIn, zeroIn := perTensor(in)
-	scaleOut, zeroOut := perTensor(out)
+	scaleIn, zeroIn := in.PerTensor()
+	scaleOut, zeroOut := out.PerTensor()
 	ratio := float64(scaleIn) / float64(scaleOut)
 	if !(math.Abs(ratio) <= math.MaxFloat64) {
 		return op.Kernel{}, fmt.Errorf("from scales %v to %v: %w", in.Quant.Scales, out.Quant.Scales, tensor.ErrMalformed)
@@ -219,7 +211,7 @@ func requantize[I, O int8 | uint8 | int16 | int32](c *op.Call) (op.Kernel, error
 	return op.Kernel{Run: func(r *op.Run) error {
 		dst := tensor.View[O](r.Out[0].Bytes())
 		for i, v := range tensor.View[I](r.In[0].Bytes()) {
-			dst[i] = O(max(min(fixed.MultiplyByQuantizedMultiplier(int32(v)-zeroIn, m, shift)+zeroOut, hi), lo))
+			dst[i] = O(max(min(fixed.MultiplyByQuantizedMultiplier(int32(v)-int32(zeroIn), m, shift)+int32(zeroOut), hi), lo))
 		}
 		return nil
 	}}, nil

@@ -50,25 +50,16 @@ var Pack = &op.Def{
 	},
 }
 
-// parameters returns a value's scale and zero point, 0 and 0 where there is not one
-// of them: TFLite's kernels know no others.
-func parameters(f *op.Fact) (scale float32, zero int64) {
-	if len(f.Quant.Scales) != 1 {
-		return 0, 0
-	}
-	return f.Quant.Scale(), f.Quant.Zero()
-}
-
 // sameParameters fails where quantized values of result 0's type differ from it in
 // scale or zero point; moving elements would change their values.
 func sameParameters(c *op.Call, values ...op.Fact) error {
 	want := &c.Out[0]
-	scale, zero := parameters(want)
+	scale, zero := want.PerTensor()
 	for _, f := range values {
 		if f.DType != want.DType || !op.Quants.Has(f.DType) || !f.Present {
 			continue
 		}
-		if s, z := parameters(&f); s != scale || z != zero {
+		if s, z := f.PerTensor(); s != scale || z != zero {
 			return fmt.Errorf("scales %v and %v, zero points %d and %d differ: %w", s, scale, z, zero, tensor.ErrUnsupported)
 		}
 	}
@@ -216,10 +207,10 @@ func around(s tensor.Shape, axis int) (outer, row int) {
 // concatUint8 rescales operands whose parameters are not the output's:
 // round(q·s/s_out - zero·s/s_out) + zero_out in float.
 func concatUint8(c *op.Call, axis int) (op.Kernel, error) {
-	scale, zero := parameters(&c.Out[0])
+	scale, zero := c.Out[0].PerTensor()
 	tables := make([]*[256]uint8, len(c.In))
 	for i := range c.In {
-		s, z := parameters(&c.In[i])
+		s, z := c.In[i].PerTensor()
 		if s == scale && z == zero {
 			continue
 		}

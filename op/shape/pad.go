@@ -167,7 +167,7 @@ func zeroOf(f *op.Fact) (tensor.Tensor, error) {
 	if err != nil || !op.Quants.Has(f.DType) {
 		return zero, err
 	}
-	_, z := parameters(f)
+	_, z := f.PerTensor()
 	if lo, hi, _ := f.DType.IntRange(); z < int64(lo) || z > int64(hi) {
 		return zero, fmt.Errorf("zero point %d of %v: %w", z, f.DType, tensor.ErrMalformed)
 	}
